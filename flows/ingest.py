@@ -196,7 +196,10 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
     """Refuse and hide every trial of those whose newest manifest says that they have not consented."""
     withdrawn = refuse_withdrawn(found)
     without = [trial.trial_id for trial in found.refused if trial.kind == "consent"]
-    for athlete_id, count in writer.retire_people(withdrawn, trials=without).items():
+    hidden = writer.retire_people(withdrawn, trials=without)
+    if withdrawn or without:
+        publish(run, writer)  # at once, and again where it failed in the last night
+    for athlete_id, count in hidden.items():
         run.note(
             f"{athlete_id} has not consented: {count} of their trials are no longer current; "
             f"`biopose erase {athlete_id}` removes them for good"
@@ -329,5 +332,7 @@ def measure(
     )
     with run.part("work"):
         schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)
+        if writer.due_in_s is not None:
+            publish(run, writer)
         run.judge_unexpected()
     run.slots_busy = schedule.slots.busy_share("core")

@@ -107,6 +107,7 @@ class Schedule:
                 calls.create_task(self._provide("actor", self._start_actors(len(perceiving)), self._actors, perceiving))
             if self._unfinished:
                 calls.create_task(self._provide("worker", self._start_workers(self._unfinished), self._workers, taking))
+            calls.create_task(self._publish_when_due(writer, taking))
 
     async def _provide(
         self,
@@ -120,6 +121,15 @@ class Schedule:
             started.set_result(pool)
             self.slots.provide(resource, len(pool))
             await asyncio.wait(calls)
+
+    async def _publish_when_due(self, writer: WarehouseWriter, taking: Sequence[asyncio.Task[None]]) -> None:
+        """What was loaded soon after a snapshot is published once that is old enough: the next trial may take long."""
+        pending = set(taking)
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=writer.due_in_s, return_when=asyncio.FIRST_COMPLETED)
+            if writer.due_in_s == 0.0:
+                async with self.slots.taken(["loader"], rank=len(self._trials)):
+                    await asyncio.to_thread(writer.publish_if_due)
 
     async def _perceive(self, group: Sequence[tuple[Shard, Path]], rank: int) -> dict[Path, BioposeError] | Exception:
         """What is wrong with each shard's video, or with the call itself: every trial of the group ends by it."""

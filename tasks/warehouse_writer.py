@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Lock
 from typing import Any, TypeVar
+
+import duckdb
 
 from warehouse.archive import archive_frames, remove_unlisted
 from warehouse.deleted import DeletedTrial, deleted_trials, published_deleted_trials
@@ -51,10 +52,12 @@ class WarehouseWriter:
         self._patience_s = self._left_s = patience_s
         self._lock = Lock()
         self._next_snapshot_s = 0.0
-        self._later: Timer | None = None
+        self._is_behind = False
 
     def load(self, record: Mapping[str, Any], folder: Path) -> None:
-        """Load one trial in one transaction; publish a snapshot now if the last one is old enough, else once it is.
+        """Load one trial in one transaction; publish a snapshot if the last one is old enough.
+
+        Else the caller publishes it later: `due_in_s` and `publish_if_due`.
 
         Args:
             record: as `warehouse.load.load_trial` takes it.
@@ -66,13 +69,27 @@ class WarehouseWriter:
         """
         with self._lock:
             self._once_free(lambda: load_trial(self._warehouse, record, folder))
-            wait_s = self._next_snapshot_s - time.monotonic()
-            if wait_s <= 0:
+            self._is_behind = True
+            if time.monotonic() >= self._next_snapshot_s:
                 self._publish()
-            elif self._later is None:
-                self._later = Timer(wait_s, self._publish_later)
-                self._later.daemon = True
-                self._later.start()
+
+    @property
+    def due_in_s(self) -> float | None:
+        """In how many seconds `publish_if_due` publishes; None where readers have every trial that was loaded."""
+        return max(self._next_snapshot_s - time.monotonic(), 0.0) if self._is_behind else None
+
+    def publish_if_due(self) -> None:
+        """Publish what was loaded too soon after the last snapshot, once that is old enough.
+
+        Call it where this process has the database open nowhere else. Where it fails, such as while another process has
+        the database open, it is due again after a while, and `publish` raises why.
+        """
+        with self._lock:
+            if self.due_in_s == 0.0:
+                try:
+                    self._publish()
+                except (WarehouseError, OSError, duckdb.Error):
+                    self._next_snapshot_s = time.monotonic() + self._least_between_s
 
     def retire(self, named: Mapping[str, Collection[str]], *, there: Collection[str] = ()) -> list[Retired]:
         """Retire what manifests no longer name; both as `warehouse.retire.retire_trials` takes them.
@@ -159,20 +176,12 @@ class WarehouseWriter:
                 self._left_s = self._patience_s
                 return result
 
-    def _publish_later(self) -> None:
-        """What cannot be published now is so by the next trial or the end of the run, which report why not."""
-        with self._lock, suppress(WarehouseError, OSError):
-            if self._later is not None:
-                self._publish()
-
     def _publish(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
         if not self._warehouse.exists():
             return
         start_s = time.monotonic()
         publish_snapshot(self._warehouse, self._snapshot)
+        self._is_behind = False
         remove_unlisted(self._warehouse)
         end_s = time.monotonic()
         self._next_snapshot_s = end_s + max((end_s - start_s) / LARGEST_PUBLISHING_SHARE, self._least_between_s)

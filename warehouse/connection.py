@@ -22,7 +22,8 @@ DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalExcepti
 REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
 HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
-KEPT_FOOTERS = "SET parquet_metadata_cache = true"  # of files that never change, for many short answers
+# Of files that never change, for many short answers; a cursor has only the global settings.
+KEPT_FOOTERS = "SET GLOBAL parquet_metadata_cache = true"
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 

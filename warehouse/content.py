@@ -72,6 +72,16 @@ def team_contents(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     )
 
 
+def team_activities(connection: duckdb.DuckDBPyConnection) -> dict[str, frozenset[str]]:
+    """By team, the activities of its trials; of teams that have trials.
+
+    Args:
+        connection: reads a snapshot.
+    """
+    rows = connection.execute("SELECT team_id, list(DISTINCT activity) FROM trial GROUP BY team_id").fetchall()
+    return {team: frozenset(activities) for team, activities in rows}
+
+
 def content_hash(database: Path) -> str:
     """One hash of all content."""
     return hashlib.sha256(json.dumps(content_rows(database)).encode()).hexdigest()

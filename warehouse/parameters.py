@@ -63,6 +63,11 @@ def check_value(connection: duckdb.DuckDBPyConnection, parameter: Parameter, val
         _check_date(parameter, value)
 
 
+def is_name(parameter: Parameter) -> bool:
+    """Whether a parameter expects a value that a column holds: of these there are as many as the warehouse has."""
+    return VALUE.match(parameter.meaning) is not None
+
+
 @dataclass(frozen=True)
 class Expectation:
     """What a parameter expects, for a form.

@@ -16,7 +16,7 @@ from warehouse.errors import QueryError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits, memory_limit_error, within_limits
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.nearest import nearest_names, suggestion
-from warehouse.parameters import check_trial, check_value
+from warehouse.parameters import check_trial, check_value, is_name
 from warehouse.team_rows import Teams, check_sql, opened_for_teams, reading_other_teams
 
 DEFAULT_LIMITS = Limits()
@@ -74,8 +74,8 @@ def run_query_on(
         name: of the query.
         given: parameters by name.
         own: a team's folder of queries.
-        known: what was found to be right of parameters on the same snapshot and rows; is not looked up again, and what
-            is found of these is added.
+        known: names that were found on the same snapshot and rows; they are not looked up again, and those that are
+            found now are added.
 
     Raises:
         QueryError: as of `run_query`.
@@ -188,7 +188,7 @@ def _run_checked(
                 checked = (query.is_of_other_teams, parameter, values[parameter.name])
                 if checked not in known:
                     check_value(connection, parameter, values[parameter.name])
-                    known.add(checked)
+                    known.update([checked] if is_name(parameter) else [])
         except duckdb.Error as error:  # of a table that a team's own file names
             raise QueryError(f"{query.file}: {_line(error)}") from error
         return _run(connection, query.sql, values, is_ours=query.is_ours)

@@ -157,10 +157,12 @@ class _Site:
         return respond
 
     def squad(self, request: Request) -> Response:
-        """A squad's page."""
-        asked = request.query_params.get("team", "any")
-        teams = _visitor(request).teams if asked in ("any", "") else (asked,)
-        return self._kept(request, "squad", squad, People.of_teams(teams), lambda state: state.of(teams))
+        """A squad's page; its form offers all teams and activities of the visitor."""
+        asked, own = request.query_params.get("team", "any"), _visitor(request).teams
+        teams = own if asked in ("any", "") else (asked,)
+        return self._kept(
+            request, "squad", squad, People.of_teams(teams), lambda state: (state.of(teams), state.choices(own))
+        )
 
     def athlete(self, request: Request) -> Response:
         """An athlete's page."""

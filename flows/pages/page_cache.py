@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from warehouse.content import team_contents
+from warehouse.content import team_activities, team_contents
 from warehouse.open_snapshot import OpenSnapshot, Version
 from warehouse.team_rows import Teams
 
@@ -24,15 +24,22 @@ class State:
     Attributes:
         version: of it.
         contents: by team, a hash of its trials, as `team_contents` has it.
+        activities: by team, those of its trials.
     """
 
     version: Version
     contents: dict[str, int]
+    activities: dict[str, frozenset[str]]
 
     def of(self, teams: Teams) -> Hashable:
         """A value that is another one whenever a page of teams may show something else; None: of all teams."""
         shown = self.contents if teams is None else {team: self.contents.get(team) for team in teams}
         return tuple(sorted(shown.items()))
+
+    def choices(self, teams: Teams) -> Hashable:
+        """The names of those teams that have trials, and their activities: what a form offers who reads the teams."""
+        offered = {name: of for name, of in self.activities.items() if teams is None or name in teams}
+        return frozenset(offered), frozenset().union(*offered.values())
 
 
 DependsOn = Callable[[State], Hashable]
@@ -92,10 +99,10 @@ class PageCache:
             newest = self._snapshot.newest()
             if self._state is not None and self._state.version == newest:
                 return self._state
-            contents, version = self._snapshot.answer(team_contents)
+            found, version = self._snapshot.answer(lambda read: (team_contents(read), team_activities(read)))
             if version != newest:
                 return None
-            state = State(version, contents)
+            state = State(version, *found)
             with self._lock:
                 self._state = state
                 current = ((at, page) for at, page in self._pages.items() if page.depends_on(state) == page.state)

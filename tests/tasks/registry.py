@@ -9,9 +9,8 @@ from typing import Any
 from tasks.comparison import DEFAULT_POLICY
 from tasks.models import registry
 from tasks.settings import Settings
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.load import load_trials
 from warehouse.releases import promoted, record_release
 from warehouse.rollouts import decide, move, note_compared, register
 from warehouse.snapshot import publish_snapshot

@@ -16,10 +16,10 @@ from tasks.releases import PinnedRelease, shares_of
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
 from tests.tasks.registry import STAGES, make_home, run_of
+from tests.warehouse.trials import load_trials
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
 from warehouse.errors import ReleaseError
-from warehouse.load import load_trials
 from warehouse.releases import release_of
 from warehouse.rollouts import latest
 

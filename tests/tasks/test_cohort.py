@@ -17,12 +17,12 @@ from biopose.errors import BioposeError
 from tasks.cohort import Refreshed, refresh
 from tasks.settings import Settings
 from tasks.warehouse_writer import WarehouseWriter
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.archive import archive_frames
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.content import stored_rows
 from warehouse.erase import athlete_rows, erase_athlete
-from warehouse.load import load_trial, load_trials
+from warehouse.load import load_trial
 from warehouse.query import run_query, run_sql
 from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.retire import retire_people

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,20 @@ from prefect import flow
 from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
 from biopose.trial import Clip, Subject, Trial
+from flows.ingest import measure
 from tasks import dask_pool
 from tasks.dask_pool import DaskPool
+from tasks.ingest_run import IngestRun
 from tasks.methods import PinnedMethod
-from tasks.plan import PlannedTrial
+from tasks.plan import IngestOptions, PlannedTrial
 from tasks.ray_pool import ActorPool, _start_here
+from tasks.releases import PinnedRelease
 from tasks.schedule import Schedule, ranked
 from tasks.settings import Settings
+from tasks.warehouse_writer import WarehouseWriter
 from tests.tasks.small_actors import STAGE_S, SleepingActor
+from tests.warehouse.trials import session_of
+from warehouse.connection import opened_for_reading
 
 SLOTS = 8
 METHOD = PinnedMethod("mqhmr", (), (), 0)
@@ -87,6 +93,7 @@ def planned(folder: Path, name: str, *, shards: int = 1, shard_s: float = 10.0) 
 class Outcomes:
     """The loader, and how each trial ended."""
 
+    due_in_s: float | None = None
     loaded: list[str] = field(default_factory=list)
     ends: dict[str, tuple[str, BaseException | None]] = field(default_factory=dict)
 
@@ -97,12 +104,12 @@ class Outcomes:
         self.ends[trial.trial_id] = stage, error
 
 
-def run(schedule: Schedule) -> Outcomes:
+def run(schedule: Schedule, writer: WarehouseWriter | None = None) -> Outcomes:
     outcomes = Outcomes()
 
     @flow(name="schedule")
     def take_through() -> None:
-        schedule.run(outcomes, None, ended=outcomes.ended)  # type: ignore[arg-type]
+        schedule.run(writer or outcomes, None, ended=outcomes.ended)  # type: ignore[arg-type]
 
     take_through()
     return outcomes
@@ -172,6 +179,58 @@ def test_neither_engine_starts_where_everything_is_analysed(tmp_path: Path) -> N
         raise AssertionError("started")
 
     assert run(Schedule([trial], actors=starts, workers=starts, cores=1)).loaded == ["done"]
+
+
+def test_what_was_loaded_soon_after_a_snapshot_is_published_while_the_next_trial_is_measured(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot, published = tmp_path / "s.duckdb", tmp_path / "published"
+
+    def analyse(*_: Any, **options: Any) -> None:
+        end_s = time.monotonic() + 30
+        while (count := trials_in(snapshot)) < 2 and time.monotonic() < end_s:
+            time.sleep(0.05)
+        published.write_text(f"{count} trials")
+
+    monkeypatch.setattr(dask_pool, "solve_and_analyse", analyse)
+    trials = []
+    for number, one in enumerate(session_of(3)):
+        folder = one.write(tmp_path / one.name)
+        trials.append(replace(planned(tmp_path, one.name), record=one.record, folder=folder))
+        trials[-1].perceived[0].touch()
+        trials[-1].motion.touch()
+        if number < 2:
+            (folder / dask_pool.DONE).touch()
+    outcomes = run(
+        Schedule(trials, **engines([], client)), WarehouseWriter(tmp_path / "w.duckdb", snapshot, least_between_s=0.5)
+    )
+    assert published.read_text() == "2 trials"
+    assert set(outcomes.ends.values()) == {("load", None)}
+
+
+def test_what_was_measured_last_is_published_at_the_end_of_the_measuring(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    account = IngestRun(settings, tmp_path / "inbox", PinnedRelease("mqhmr", ()), log=[].append)
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    trials = []
+    for one in session_of(2):
+        folder = tmp_path / "artifacts" / "trials" / one.trial_id / one.run_id
+        trials.append(replace(planned(tmp_path, one.name), record=one.record, folder=one.write(folder)))
+        (folder / dask_pool.DONE).touch()
+
+    @flow(name="measure")
+    def take_through() -> None:
+        measure(trials, account, writer, release=account.release, options=IngestOptions())
+
+    take_through()
+    assert trials_in(settings.snapshot) == len(account.stored) == 2
+
+
+def trials_in(snapshot: Path) -> int:
+    if not snapshot.exists():
+        return 0
+    with opened_for_reading(snapshot) as connection:
+        return int(connection.execute("SELECT count(*) FROM trial").fetchall()[0][0])
 
 
 def test_ray_does_not_start_where_everything_is_perceived(client: Client, tmp_path: Path) -> None:

@@ -56,15 +56,23 @@ def test_the_first_load_is_published_at_once_and_the_next_not_too_soon(tmp_path:
     assert trials(snapshot) == 2
 
 
-def test_what_was_loaded_soon_after_a_snapshot_is_published_without_another_trial(tmp_path: Path) -> None:
+def test_what_was_loaded_soon_after_a_snapshot_is_due_once_that_is_old_enough(tmp_path: Path) -> None:
     snapshot = tmp_path / "s.duckdb"
-    writer = WarehouseWriter(tmp_path / "w.duckdb", snapshot, least_between_s=2.0)
-    for trial in session_of(3):
-        writer.load(trial.record, trial.write(tmp_path / trial.name))
-    end_s = time.monotonic() + 60
-    while trials(snapshot) < 3 and time.monotonic() < end_s:
-        time.sleep(0.1)
-    assert trials(snapshot) == 3
+    writer = WarehouseWriter(tmp_path / "w.duckdb", snapshot, least_between_s=0.5)
+    first, second = session_of(2)
+    assert writer.due_in_s is None
+    writer.load(first.record, first.write(tmp_path / "first"))
+    assert writer.due_in_s is None
+    writer.load(second.record, second.write(tmp_path / "second"))
+    while due_in_s := writer.due_in_s:
+        time.sleep(due_in_s)
+    with held(tmp_path / "w.duckdb"):
+        writer.publish_if_due()
+    assert trials(snapshot) == 1
+    assert writer.due_in_s is not None
+    time.sleep(writer.due_in_s)
+    writer.publish_if_due()
+    assert (trials(snapshot), writer.due_in_s) == (2, None)
 
 
 def test_nothing_is_copied_where_nothing_was_written(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from tasks.watch import watch_night
 from tests.tasks.registry import make_home, models, run_of
 from tests.tasks.test_ingest_run import planned
 from tests.tasks.test_notify import Webhook, webhook  # noqa: F401 - a fixture
+from tests.warehouse.trials import load_trials
 from warehouse.connection import opened_for_writing
-from warehouse.load import load_trials
 from warehouse.nights import MeasuredCount
 from warehouse.releases import release_id_of
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trials
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 

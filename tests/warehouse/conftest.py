@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trials
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.snapshot import publish_snapshot
 
 

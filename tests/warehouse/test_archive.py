@@ -7,18 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial, session_of
+from tests.warehouse.trials import SyntheticTrial, load_trials, session_of
 from warehouse import DATABASE, SNAPSHOT
 from warehouse.archive import archive_frames, listed_files, remove_unlisted
 from warehouse.connection import ARCHIVE, opened_for_writing
 from warehouse.content import content_hash, content_rows
 from warehouse.erase import athlete_rows, erase_athlete
 from warehouse.errors import QueryError, WarehouseError
-from warehouse.load import load_trials
+from warehouse.limits import Limits
+from warehouse.open_snapshot import OpenSnapshot
 from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot
 
@@ -67,6 +69,28 @@ def archived(home: Path, trials: Sequence[SyntheticTrial]) -> Path:
 def files_of(database: Path) -> list[str]:
     with opened_for_writing(database) as connection:
         return [file.name for file in listed_files(connection)]
+
+
+def test_footers_are_kept_for_every_answer_and_never_those_of_a_file_that_was_replaced_or_removed(
+    tmp_path: Path,
+) -> None:
+    archived(tmp_path, session_of(2))
+    (file,) = (tmp_path / ARCHIVE).rglob("*.parquet")
+
+    def frames(connection: duckdb.DuckDBPyConnection) -> tuple[bool, int]:
+        kept = connection.execute("SELECT current_setting('parquet_metadata_cache')").fetchall()[0][0]
+        return kept, connection.execute("SELECT count(frame_index) FROM kinematics").fetchall()[0][0]
+
+    snapshot = OpenSnapshot(tmp_path / SNAPSHOT, Limits())
+    assert snapshot.answer(frames)[0] == (True, 61)
+    shorter = pq.read_table(file).slice(0, 30)
+    file.unlink()
+    pq.write_table(shorter, file)
+    assert snapshot.answer(frames)[0] == (True, 30)
+    file.unlink()
+    with pytest.raises(WarehouseError, match="is damaged"):
+        snapshot.answer(frames)
+    snapshot.close()
 
 
 @pytest.fixture(scope="module")

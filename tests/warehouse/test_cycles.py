@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.api import open_home
-from warehouse.load import load_trial, load_trials
+from warehouse.load import load_trial
 from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 

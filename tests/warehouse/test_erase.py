@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_rows, stored_rows
 from warehouse.deleted import deleted_of_unknown_athlete
 from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
 from warehouse.errors import QueryError
-from warehouse.load import load_trials
 from warehouse.retire import retire_trials
 
 OTHERS = [SyntheticTrial("jump2", seed=1, athlete="bob"), SyntheticTrial("jump3", seed=2, athlete="bob")]

@@ -1,6 +1,7 @@
 """Queries: named ones whose parameters are bound as values, and SQL that can read the warehouse and nothing else."""
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import polars as pl
 import pytest
 
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.connection import opened_for_reading
 from warehouse.errors import NoWarehouseError, QueryError
 from warehouse.load import load_trial
 from warehouse.named_query import named_queries
-from warehouse.query import folder_of_trial, run_query, run_sql
+from warehouse.query import folder_of_trial, run_query, run_query_on, run_sql
 from warehouse.snapshot import publish_snapshot
 
 GIVEN = {
@@ -55,6 +57,32 @@ def test_an_athlete_is_compared_with_the_squad(snapshot: Path) -> None:
     left = answer.filter(side="left").row(0, named=True)
     assert (left["mean_value"], left["squad_median"], left["percentile"]) == (60.0, 80.0, None)
     assert (left["other_athletes"], left["trials"], left["judgement"]) == (1, 1, "not enough athletes")
+
+
+@pytest.mark.parametrize("activity", ["walk", "squat"])
+def test_curves_of_cycles_are_those_of_the_view_of_curves(tmp_path: Path, activity: str) -> None:
+    strikes = (("left", 0.0), ("right", 0.2), ("left", 0.41), ("right", 0.63))
+    trial = SyntheticTrial(activity=activity, strikes=strikes)
+    load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / "files"))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    given = {"coordinate": "knee_angle_r_deg", "activity": activity}
+    found = run_query(tmp_path / "snapshot.duckdb", "cycle_curves", given)
+    side = "right" if activity == "walk" else "none"
+    expected = run_sql(
+        tmp_path / "snapshot.duckdb",
+        "SELECT side, phase_number, percent, knee_angle_r_deg AS value FROM curve ORDER BY ALL",
+    ).filter(side=side)
+    assert found.height >= 101
+    assert found.select(expected.columns).equals(expected)
+
+
+def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> None:
+    known: set[Hashable] = set()
+    with opened_for_reading(snapshot) as connection:
+        for day in range(1, 29):
+            run_query_on(connection, "before_after", {"date": f"2026-11-{day:02d}", "team": "blue"}, known=known)
+    assert len(known) < 28
+    assert any("blue" in str(one) for one in known)
 
 
 def test_a_trend_goes_month_by_month(snapshot: Path) -> None:

@@ -11,14 +11,14 @@ import polars as pl
 import pytest
 
 from tests.warehouse.test_query import GIVEN
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.api import open_home
 from warehouse.archive import archive_frames
 from warehouse.canary import Canary
 from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError, UnknownNameError
 from warehouse.limits import Limits
-from warehouse.load import load_trial, load_trials
+from warehouse.load import load_trial
 from warehouse.migrate import VIEWS
 from warehouse.named_query import named_queries
 from warehouse.open_snapshot import OpenSnapshot

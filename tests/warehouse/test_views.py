@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from biopose.analysis.kinematics import coordinate_units
-from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial, load_trials
 from warehouse.connection import opened_for_reading
-from warehouse.load import load_trial, load_trials
+from warehouse.load import load_trial
 from warehouse.migrate import VIEWS
 
 NUMBERED = ("current_run", "phase", "phase_to_derive", "trial", "trial_of_every_release")

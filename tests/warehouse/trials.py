@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,8 @@ from biopose.analysis.tables import (
     metrics_table,
     quality_table,
 )
+from warehouse.connection import opened_for_writing
+from warehouse.load import load_trial_on
 
 KEYPOINT_FIT = "keypoint_fit"
 COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
@@ -145,6 +147,13 @@ class SyntheticTrial:
             pq.write_table(table, folder / f"{name}.parquet")
         (folder / "record.json").write_text(json.dumps(self.record), encoding="utf-8")
         return folder
+
+
+def load_trials(database: Path, trials: Iterable[tuple[Mapping[str, Any], Path]]) -> None:
+    """Load runs of trials, records and folders; opening the database for each would take a third of the time."""
+    with opened_for_writing(database) as connection:
+        for record, folder in trials:
+            load_trial_on(connection, record, folder)
 
 
 def session_of(count: int) -> list[SyntheticTrial]:

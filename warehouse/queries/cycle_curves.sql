@@ -35,17 +35,62 @@ of_group AS (
 stretch AS (
     FROM phases_of('of_group')
     WHERE side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
+),
+
+-- As curves_of interpolates, for one coordinate: its frames are read once, and nothing is planned for the others.
+frame AS MATERIALIZED (
+    SELECT
+        run_number,
+        frame_index,
+        time_s,
+        COLUMNS(lambda name: name = $coordinate) AS value
+    FROM kinematics_of_every_run
+    WHERE run_number IN (SELECT run_number FROM of_group)
+),
+
+step AS (
+    SELECT steps, unnest(range(steps)) AS step
+    FROM range(1, 102) AS counts(steps)
+),
+
+placed AS (
+    SELECT
+        stretch.athlete_id,
+        stretch.session_id,
+        stretch.trial_id,
+        stretch.run_number,
+        stretch.side,
+        stretch.phase_number,
+        (greatest(ceil(100 * (frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s)), 0) + step.step)::INTEGER
+            AS percent,
+        (stretch.start_s + percent / 100 * (stretch.end_s - stretch.start_s) - frame.time_s)
+        / (next_frame.time_s - frame.time_s) AS share,
+        frame.value AS from_value,
+        next_frame.value AS to_value
+    FROM stretch
+    JOIN frame
+        ON frame.run_number = stretch.run_number
+        AND frame.time_s < stretch.end_s
+    JOIN frame AS next_frame
+        ON next_frame.run_number = frame.run_number
+        AND next_frame.frame_index = frame.frame_index + 1
+        AND next_frame.time_s > stretch.start_s
+    JOIN step
+        ON step.steps = CASE
+            WHEN next_frame.time_s >= stretch.end_s THEN 101
+            ELSE ceil(100 * (next_frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s))
+        END::INTEGER
+        - greatest(ceil(100 * (frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s)), 0)::INTEGER
 )
 
 SELECT
-    of_group.athlete_id,
-    of_group.session_id,
+    athlete_id,
+    session_id,
     trial_id,
-    of_group.run_number,
+    run_number,
     side,
     phase_number,
     percent,
-    COLUMNS(lambda name: name = $coordinate) AS value
-FROM curves_of('stretch')
-JOIN of_group USING (trial_id)
-ORDER BY of_group.athlete_id, trial_id, phase_number, percent;
+    from_value + share * (to_value - from_value) AS value
+FROM placed
+ORDER BY athlete_id, trial_id, phase_number, percent;

@@ -14,9 +14,8 @@ from tasks.settings import Settings
 from tests.commands import assert_refused, run
 from tests.published_curves import needs_spm1d, plantar_arch_angle
 from tests.warehouse.test_releases import measured
-from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial, load_trials
 from warehouse.api import open_home
-from warehouse.load import load_trials
 from warehouse.snapshot import publish_snapshot
 
 KNEE = COLUMNS.index("knee_angle_r_deg")

@@ -13,8 +13,7 @@ import pytest
 
 from flows.cli.trend import _means
 from tests.commands import assert_refused, run
-from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trials
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.snapshot import publish_snapshot
 
 METRIC, ACTIVITY = "knee_flexion_peak", "countermovement_jump"

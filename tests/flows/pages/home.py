@@ -20,8 +20,7 @@ from flows.serving.ports import free_port
 from tasks.quarantine import Quarantine, quarantine_record, retry_command
 from tasks.settings import Settings
 from tests.outputs.measured import measured
-from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trials
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.snapshot import publish_snapshot
 
 FILMED = "blue/2026-11-03-jumps/jump_ann"

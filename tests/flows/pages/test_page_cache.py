@@ -70,6 +70,22 @@ def test_a_page_is_rendered_anew_where_a_trial_of_its_team_is_new_and_else_state
     assert "three" in after[1]
 
 
+def test_the_form_of_a_squad_offers_a_new_team_and_no_longer_one_whose_trials_are_gone(
+    tmp_path: Path, client: httpx.Client, rendered: list[str]
+) -> None:
+    page = "/squad?team=blue"
+    assert re.findall(r'value="(red|green|walk)"', client.get(page).text) == ["red"]
+    publish(tmp_path, SyntheticTrial("four", team="green", athlete="gil", session="green", activity="walk", seed=3))
+    assert re.findall(r'value="(red|green|walk)"', client.get(page).text) == ["green", "red", "walk"]
+    publish(tmp_path, MORE_RED)
+    client.get(page)
+    assert rendered == ["/squad"] * 2  # a trial more of another team changes nothing
+    settings = Settings(home=tmp_path)
+    erase_athlete(settings.warehouse, "red/rob")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    assert re.findall(r'value="(red|green|walk)"', client.get(page).text) == ["green", "walk"]
+
+
 def test_a_page_of_an_erased_athlete_is_dropped(tmp_path: Path, client: httpx.Client) -> None:
     assert client.get("/athlete/red/rob").status_code == 200
     settings = Settings(home=tmp_path)

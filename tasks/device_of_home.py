@@ -32,7 +32,7 @@ def keep_device(settings: Settings) -> list[str]:
         BioposeError: the device is another, or the record cannot be read.
     """
     before, device = _recorded(settings), settings.device
-    backend = settings.cpu_backend if device == "cpu" else before and before.cpu_backend
+    backend = settings.cpu_backend if device == "cpu" else before.cpu_backend if before else None
     if before is not None and before.device != device and "device" not in settings.model_fields_set:
         mend = "make the GPU's driver work again (`nvidia-smi`)" if device == "cpu" else "set BIOPOSE_DEVICE=cpu"
         raise BioposeError(

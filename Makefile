@@ -11,15 +11,16 @@ BIN := .venv/bin
 # Three processes on two cores: tests of flows wait for servers as long as they compute.
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-fast demo setup check clean sbom lock audit
+.PHONY: test test-fast demo setup check clean sbom lock torch-pin audit
 
 setup: .venv/installed
 	@echo "== Assets: models and the body"
 	@$(BIN)/biopose assets pull
 	@$(BIN)/python -m tasks.empty_databases
 
-# Only wheels whose hashes are locked: nothing is built, and no code of a package runs while it is installed. The second
-# step installs biopose itself; a torch for GPUs, where no CPU build is offered, brings the libraries that it pins.
+# Only wheels: no package but biopose itself is built, and no code of one runs while it is installed. The first step takes
+# those of the lock, by their hashes. The second installs biopose and, with a torch for GPUs where no CPU build is
+# offered, the libraries that this pins: by version, not by hash.
 .venv/installed: pyproject.toml constraints.txt requirements.lock
 	@echo "== Python packages into .venv (torch and OpenSim are large: some minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -27,11 +28,13 @@ setup: .venv/installed
 	@$(PYTHON) -m venv .venv
 	@{ $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
 	     -r requirements.lock && \
-	   $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt \
-	     -e '.[all,dev]'; } || \
-	  { echo "pip could not install the packages. Behind a firewall: fetch them elsewhere with"; \
-	    echo "  pip download --require-hashes --no-deps -r requirements.lock -d wheels"; \
-	    echo "bring the folder here and run: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make setup"; exit 1; }
+	   $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --only-binary :all: \
+	     -c constraints.txt -e '.[all,dev]'; } || \
+	  { echo "pip could not install the packages. Behind a firewall: in a copy of this folder, on a machine of the same"; \
+	    echo "kind with Python 3.11, fetch what is locked, and then what a torch for GPUs needs besides:"; \
+	    echo "  pip download --require-hashes --only-binary :all: --no-deps -r requirements.lock -d wheels"; \
+	    echo "  pip download --only-binary :all: --find-links wheels -c constraints.txt -d wheels '.[all,dev]'"; \
+	    echo "bring the folder wheels here and run: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make setup"; exit 1; }
 	@touch $@
 
 check: setup
@@ -42,7 +45,7 @@ check: setup
 	@$(BIN)/mypy
 
 # Anny parses its assets once, for set-up and for the tests of every checkout: a minute and 790 MB.
-test: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
+test test-fast: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
 test: check
 	@echo "== Tests"
 	@$(PYTEST)
@@ -68,8 +71,13 @@ sbom: .venv/supply-chain/installed
 	@echo "sbom.json lists what is installed; models and the body, with their hashes: biopose/assets.py"
 
 # Of torch also the build for CPUs alone (Linux, x86-64, Python 3.11), which is not in the registry of the others.
+TORCH_CPU_VERSION := 2.13.0
 TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
-lock: .venv/supply-chain/installed
+torch-pin:
+	@grep -qxF 'torch==$(TORCH_CPU_VERSION)' constraints.txt || { echo "constraints.txt pins another torch than \
+	$(TORCH_CPU_VERSION), whose build for CPUs TORCH_CPU is the hash of: set both here"; exit 1; }
+
+lock: torch-pin .venv/supply-chain/installed
 	@.venv/supply-chain/bin/uv pip compile constraints.txt --quiet --no-deps --only-binary :all: --generate-hashes \
 	  --no-annotate --python-version 3.11 --custom-compile-command 'make lock' --output-file .venv/requirements.lock
 	@sed 's/^torch==.*/&\n    --hash=sha256:$(TORCH_CPU) \\/' .venv/requirements.lock > requirements.lock

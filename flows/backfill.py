@@ -13,9 +13,10 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.ingest import measure
+from tasks.device_of_home import keep_device
 from tasks.errors import TrialsFailedError
 from tasks.ingest_run import IngestRun
-from tasks.plan import Planned
+from tasks.plan import Planned, PlannedTrial
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
 from tasks.releases import PinnedRelease, release_to_measure
@@ -104,6 +105,8 @@ def _turn(
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     plans, left_out = plan_stored(todo, [release], settings, options)  # those left out keep their numbers
     planned = [one for (one,) in plans.values()]
+    for line in keep_device(settings) if any(isinstance(one, PlannedTrial) for one in planned) else ():
+        _log(f"  note         {line}")
     for one in _deleted(planned, writer):
         planned.remove(one)
         left_out[one.trial_id] = "the recording that lies there was deleted from it"

@@ -33,6 +33,7 @@ from flows.after_loading import (
 )
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
+from tasks.device_of_home import keep_device
 from tasks.erased_people import ErasedPeople
 from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
@@ -92,7 +93,8 @@ def ingest(
         The run's account, as `IngestRun.as_dict` gives it.
 
     Raises:
-        BioposeError: another ingest is at work in this home, a model is missing, or the inbox holds no session.
+        BioposeError: another ingest is at work in this home, a model is missing, the inbox holds no session, or the
+            networks would run on another device than before.
         ValueError: the inbox is no folder.
         TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
@@ -110,6 +112,9 @@ def ingest(
         run.retry(retry)
         with run.part("discover and plan"):
             found = _discover(run)
+            if any(entry.kind == "video" for entry in found.entries):
+                for line in keep_device(settings):
+                    run.note(line)
             _claim(found, run, take_over)
             _leave_out_erased(found, run)
             _hide_withdrawn(found, run, writer)

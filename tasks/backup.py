@@ -29,6 +29,7 @@ from biopose.errors import BioposeError
 from biopose.io.files import flush, sha256_of, written_whole
 from tasks.audit import KEY as AUDIT_KEY
 from tasks.audit import NAME as AUDIT
+from tasks.device_of_home import FILE as DEVICE
 from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
 from tasks.erasure import erase, interrupted_erasure, plan_erasure
@@ -45,7 +46,7 @@ LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
 FOLDERS = ("golden", "mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
 SERIES = "backup-series"  # of a home: the id that its folder of backups has, too
-FILES = ("golden.json", "sessions.json", "video_hashes.json", ERASED, SERIES, AUDIT, AUDIT_KEY, USERS)
+FILES = ("golden.json", "sessions.json", "video_hashes.json", DEVICE, ERASED, SERIES, AUDIT, AUDIT_KEY, USERS)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20
 PARTIAL = ".partial-"

@@ -168,7 +168,7 @@ def _unpaired_notes(trials: Sequence[str]) -> list[str]:
         return []
     return [
         f"{len(trials)} measured trials are not compared ({', '.join(sorted(trials))}): since then they were measured "
-        "anew from another recording, height or mass, or they are retired"
+        "anew from another recording or manifest, or they are retired"
     ]
 
 

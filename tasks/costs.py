@@ -65,7 +65,7 @@ def recorded_cost(files: Sequence[Path]) -> Iterator[None]:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_PER_MB
     cost = Cost((_processor_s() - before_s) * share, (time.perf_counter() - began_s) * share, peak_mb)
     for file in files:
-        with written_whole(file) as partial:
+        with written_whole(file, durable=True) as partial:
             partial.write_text(json.dumps(asdict(cost)), encoding="utf-8")
 
 
@@ -75,9 +75,10 @@ def costs_of(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
     Args:
         stages: by name, the files with the costs of its results.
     """
-    if not all(file.is_file() for files in stages.values() for file in files):
+    try:
+        return [{"stage": stage, **asdict(_together(files))} for stage, files in stages.items()]
+    except (OSError, ValueError, TypeError):  # not there, or not whole, as after a power cut
         return []
-    return [{"stage": stage, **asdict(_together(files))} for stage, files in stages.items()]
 
 
 def _together(files: Sequence[Path]) -> Cost:

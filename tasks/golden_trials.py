@@ -37,6 +37,24 @@ class MarkerFiles:
     subject: str | None = None
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """A trial as it is current, in the order of CURRENT."""
+
+    artifacts: str
+    video_sha256: str
+    first_s: float
+    last_s: float
+    activity: str
+    height_m: float
+    mass_kg: float | None
+
+    @property
+    def athlete(self) -> dict[str, Any]:
+        """What a recording of markers is solved with."""
+        return {"height_m": self.height_m, "mass_kg": self.mass_kg, "activity": self.activity}
+
+
 def add_golden(
     settings: Settings,
     trial_id: str,
@@ -60,7 +78,7 @@ def add_golden(
     Raises:
         QueryError: there is no such trial; the message has the nearest names.
         NoWarehouseError: there is no warehouse.
-        BioposeError: the reference cannot be used.
+        BioposeError: the reference cannot be used, or the trial was measured of another input meanwhile.
     """
     of_markers = reference is not None and reference.suffix.lower() in MARKERS
     if beside != MarkerFiles() and not of_markers:
@@ -70,22 +88,33 @@ def add_golden(
         )
     if not settings.warehouse.is_file():
         raise no_home(settings.home)
-    with exclusive(settings.home):
-        with opened_for_writing(settings.warehouse) as connection:
-            trials = {name: values for name, *values in connection.execute(CURRENT).fetchall()}
-        if trial_id not in trials:
-            raise QueryError(f"there is no trial {trial_id!r}; {suggestion(trial_id, trials)}")
-        artifacts, video_sha256, first_s, last_s, activity, height_m, mass_kg = trials[trial_id]
-        golden, by = GoldenSet(settings), who or user_name()
-        if reference is None:
-            kinematics = settings.home / artifacts / "kinematics.parquet"
-            return golden.approve(trial_id, kinematics, video_sha256=video_sha256, who=by)
-        of_trial: dict[str, Any] = {"video_sha256": video_sha256, "offset_s": offset_s, "who": by}
-        of_trial["span_s"] = (first_s, last_s)
-        if not of_markers:
-            return golden.add_reference(trial_id, reference, **of_trial)
-        with tempfile.TemporaryDirectory() as folder:
-            angles, body = Path(folder) / "angles.mot", {"height_m": height_m, "mass_kg": mass_kg}
-            trial = MarkerTrial(reference, **body, activity=activity, trial_id=trial_id, **vars(beside))
-            notes = write_angles(trial, angles)
+    by = who or user_name()
+    notes: tuple[str, ...] = ()
+    solved_for: _Stored | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        angles = Path(folder) / "angles.mot"
+        if reference and of_markers:
+            with exclusive(settings.home):
+                solved_for = _stored(settings, trial_id)
+            trial = MarkerTrial(reference, **solved_for.athlete, trial_id=trial_id, **vars(beside))
+            notes = write_angles(trial, angles)  # takes a while, in which a night may have the home
+        with exclusive(settings.home):
+            stored, golden = _stored(settings, trial_id), GoldenSet(settings)
+            if reference is None:
+                kinematics = settings.home / stored.artifacts / "kinematics.parquet"
+                return golden.approve(trial_id, kinematics, video_sha256=stored.video_sha256, who=by)
+            of_trial: dict[str, Any] = {"video_sha256": stored.video_sha256, "offset_s": offset_s, "who": by}
+            of_trial["span_s"] = (stored.first_s, stored.last_s)
+            if solved_for is None:
+                return golden.add_reference(trial_id, reference, **of_trial)
+            if (solved_for.video_sha256, solved_for.athlete) != (stored.video_sha256, stored.athlete):
+                raise BioposeError(f"{trial_id}: was measured anew meanwhile, of another input; run this again")
             return golden.add_reference(trial_id, angles, markers=reference, notes=notes, **of_trial)
+
+
+def _stored(settings: Settings, trial_id: str) -> _Stored:
+    with opened_for_writing(settings.warehouse) as connection:
+        trials = {name: values for name, *values in connection.execute(CURRENT).fetchall()}
+    if trial_id not in trials:
+        raise QueryError(f"there is no trial {trial_id!r}; {suggestion(trial_id, trials)}")
+    return _Stored(*trials[trial_id])

@@ -104,16 +104,15 @@ def plan_markers(
         if state is None or state.differs(path):
             raise VideoChangedError(path)
     weights = weights_key(used)
-    measured = stage_key(
-        MEASURE_MARKERS,
-        inputs=[state.sha256 for state in states.values()],
-        roles=[path is not None for path in (trial.static, trial.model, trial.forces, trial.names)],
-        keypoints=trial.keypoints,
-        part=[trial.start_s, trial.end_s],
-        read_as=[trial.up, trial.units, trial.subject],
-        athlete=[trial.height_m, trial.mass_kg],
-        networks=list(weights.values()),
-    )
+    given = {
+        "inputs": [state.sha256 for state in states.values()],
+        "roles": [path is not None for path in (trial.static, trial.model, trial.forces, trial.names)],
+        "keypoints": trial.keypoints,
+        "part": [trial.start_s, trial.end_s],
+        "read_as": [trial.up, trial.units, trial.subject],
+        "athlete": [trial.height_m, trial.mass_kg],
+    }
+    measured = stage_key(MEASURE_MARKERS, **given, networks=list(weights.values()))
     run_id = stage_key(ANALYSE, solved=measured, trial=trial.trial_id, activity=trial.activity)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
     planned = PlannedMarkers(
@@ -134,7 +133,8 @@ def plan_markers(
             models=used,
             method=method,
         )
-        | {"release": {"method": release_method, "models": [model.identity for model in models]}},
+        | {"release": {"method": release_method, "models": [model.identity for model in models]}}
+        | {"input_sha256": hash_of({**given, "activity": trial.activity})},
     )
     if recording is None and not planned.is_finished:
         check_against_recording(entry)

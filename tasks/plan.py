@@ -259,8 +259,17 @@ def plan_video(
             models=models,
             method=options.method,
         )
-        | {"options": {"shard_s": options.shard_s, "cross_check_frames": options.cross_check_frames}},
+        | {"options": {"shard_s": options.shard_s, "cross_check_frames": options.cross_check_frames}}
+        | {"input_sha256": _input_sha256(trial)},
     )
+
+
+def _input_sha256(trial: Trial) -> str:
+    """Of what is measured of a video, whatever measures it."""
+    clip, (subject,) = trial.clip, trial.subjects
+    part = [clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable]
+    camera = [clip.focal_px, clip.horizontal_fov_deg, clip.distortion]
+    return hash_of({"part": part, "camera": camera, "subject": asdict(subject), "activity": trial.activity})
 
 
 def _keys(

@@ -38,6 +38,16 @@ KINDS = {
     "ingest log": "logs of ingests",
 }
 RUNS = ("deleted run", "old run", "unloaded run")
+# By trial, when a run of it was loaded or it was deleted, whichever was last; since the epoch.
+REPLACED = """
+SELECT trial_id, epoch(max(last_at))
+FROM (
+    SELECT trial_id, loaded_at AS last_at FROM run JOIN load_record USING (run_number)
+    UNION ALL
+    SELECT trial_id, deleted_at FROM deleted_trial
+)
+GROUP BY trial_id
+"""
 INTERMEDIATES = ("perceived", "motions", "seen")  # folders of artifacts; the last of earlier versions
 
 
@@ -147,12 +157,22 @@ def _old_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: 
 
 
 def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: float) -> list[tuple[Path, str]]:
-    """The files of old runs, and folders of runs that no row names, as when a height was corrected after a kill."""
+    """The files of old runs, and folders of runs that no row names, as when a height was corrected after a kill.
+
+    Such a folder may be all that there is of a trial, as where the warehouse was begun anew or is an older copy: it
+    goes only where another run of the trial was loaded, or the trial was deleted, after it was written.
+    """
     rows = connection.execute("SELECT artifacts FROM run").fetchall()
     loaded = {settings.home / str(folder) for (folder,) in rows}
-    folders = (path for path in (settings.artifacts / "trials").glob("*/*/*/*") if path.is_dir())
+    replaced_s = dict(connection.execute(REPLACED).fetchall())
+    trials = settings.artifacts / "trials"
+    folders = (path for path in trials.glob("*/*/*/*") if path.is_dir() and path not in loaded)
     old_s = now_s - max(settings.intermediates_days, LEFTOVER_DAYS) * DAY_S  # another night may load them
-    unloaded = [path for path in folders if path not in loaded and _last_written_s(path) < old_s]
+    unloaded = [
+        path
+        for path in folders
+        if _last_written_s(path) < min(old_s, replaced_s.get(path.parent.relative_to(trials).as_posix(), 0.0))
+    ]
     of_runs = [pair for run in _old_runs(connection, settings, now_s) for pair in _files_of(settings, run)]
     return [*of_runs, *((path, "unloaded run") for path in unloaded)]
 

@@ -12,6 +12,11 @@ from tasks.settings import Settings
 from tasks.stored_plan import plan_stored
 from warehouse.run_costs import RunOptions
 
+CHANGED = (
+    "its manifest, recording, BioPose's version, or what runs the networks (BIOPOSE_DEVICE, BIOPOSE_CPU_BACKEND) "
+    "changed since the champion measured it"
+)
+
 
 @dataclass(frozen=True)
 class ShadowPlan:
@@ -64,7 +69,7 @@ def plan_shadow(
         if loaded.get(name, ("", ""))[0] == theirs.run_id:
             planned.append(ours)
         else:
-            left_out[name] = "its manifest, recording or BioPose's version changed since the champion measured it"
+            left_out[name] = CHANGED
     return ShadowPlan(planned, left_out)
 
 

@@ -184,7 +184,7 @@ def _agreement(
     # Without the golden set, of which no criterion here is: a reference that is gone must not end the watch.
     compared = [ComparedTrial.of(pair, settings, None) for pair in pairs]
     left_out = len(trials) - len(compared)
-    more = f"; of {left_out} recording, height or mass differ, and they are not compared" if left_out else ""
+    more = f"; of {left_out} recording or manifest differ, and they are not compared" if left_out else ""
     if not compared:
         return f"not enough evidence: no trial was measured with both{more}", []
     athletes = np.unique([one.athlete_id for one in compared], return_inverse=True)[1].astype(np.int64)

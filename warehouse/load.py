@@ -27,7 +27,7 @@ FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric"
     "quality": "quality.parquet",
     "cycle_metric": "cycles.parquet",
 }
-BOOKKEEPING = ("mlflow_run_id", "release", "options", "costs")  # of a record: no content
+BOOKKEEPING = ("mlflow_run_id", "release", "options", "costs", "input_sha256")  # of a record: no content
 ADDED_FILES = {"cycle_metric"}  # that folders of earlier versions lack
 
 ADDED = {
@@ -50,7 +50,7 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
     Args:
         database: created if it does not exist.
         record: run, team, athlete, session, trial, models, mlflow_run_id; release, where it is not the run's own;
-            options and costs, where they are known.
+            options, costs and input_sha256, where they are known.
         folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet, and
             cycles.parquet unless it is of an earlier version.
 
@@ -208,7 +208,8 @@ def _replace_run(
     for model in record["models"]:
         _insert(connection, "model_version", {"run_number": number, **model})
     options = [record["options"]] if "options" in record else []
-    for table, rows in (("run_options", options), ("run_cost", record.get("costs", []))):
+    measured_of = [{"input_sha256": record["input_sha256"]}] if "input_sha256" in record else []
+    for table, rows in (("run_options", options), ("run_cost", record.get("costs", [])), ("run_input", measured_of)):
         if rows:
             connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
         for row in rows:

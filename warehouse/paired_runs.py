@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from warehouse.load import table_of
 from warehouse.run_costs import RunCost, run_costs
 
-# Whether two runs measured the same: of another recording, height or mass a release is no better or worse.
+# Whether two runs measured the same: of another recording, part of it, activity, camera, height or mass a release is no
+# better or worse. Of runs of earlier versions only recording, height and mass are known.
 SAME_INPUT = """
 one.video_sha256 = two.video_sha256 AND one.height_m = two.height_m AND one.mass_kg IS NOT DISTINCT FROM two.mass_kg
+AND NOT EXISTS (
+    SELECT 1 FROM run_input AS ours JOIN run_input AS theirs ON ours.input_sha256 <> theirs.input_sha256
+    WHERE ours.run_number = one.run_number AND theirs.run_number = two.run_number
+)
 """
 
 RUNS = f"""
@@ -38,7 +43,7 @@ ORDER BY trial_manifest.trial_id
 COMPARED = f"""
 WITH first_load AS (SELECT run_number, min(loaded_at) AS loaded_at FROM load_record GROUP BY run_number),
 of_either AS (
-    SELECT release_run.trial_id, release_run.release_id, video_sha256, height_m, mass_kg, loaded_at
+    SELECT release_run.trial_id, release_run.release_id, run_number, video_sha256, height_m, mass_kg, loaded_at
     FROM release_run
     JOIN run USING (run_number)
     JOIN first_load USING (run_number)
@@ -97,7 +102,7 @@ class PairedRun:
 def paired_runs(
     connection: duckdb.DuckDBPyConnection, trials: Sequence[str], *, first: str, second: str
 ) -> Iterator[PairedRun]:
-    """The trials that two releases both measured from the same recording, height and mass, one at a time.
+    """The trials that two releases both measured from the same recording and manifest, one at a time.
 
     Args:
         connection: of the warehouse.

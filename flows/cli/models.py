@@ -158,7 +158,7 @@ def _comparison_lines(found: Mapping[str, Any]) -> list[str]:
         values = ("-" if (value := one["metrics"].get(name)) is None else f"{value:g}" for one in (first, second))
         lines.append(f"  {name}: {' -> '.join(values)}")
     if unpaired := found.get("unpaired"):
-        lines.append(f"{unpaired} trials were measured with both from another recording, height or mass: not compared")
+        lines.append(f"{unpaired} trials were measured with both from another recording or manifest: not compared")
     if not found["trials"]:
         named = f"{second['stage']}={second['version']}"
         none = "No other trial" if unpaired else "No trial"

@@ -15,6 +15,7 @@ from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import DEFAULT_METHOD
 from flows.serving.supervisor import CHECKOUT
 from tasks.locks import exclusive
+from tasks.settings import Settings
 from tests.commands import assert_refused
 from tests.commands import run as run_command
 from tests.flows.conftest import BAD, FRAMES, GOOD, ObservedRun
@@ -80,7 +81,10 @@ def test_every_number_can_be_traced(run: ObservedRun) -> None:
             "WHERE length(video_sha256) = 64 AND length(configuration_sha256) = 64 AND code_version <> '' "
             "GROUP BY ALL ORDER BY stage"
         ).fetchall()
+        inputs = connection.execute("SELECT count(*), min(length(input_sha256)) FROM run_input").fetchall()
     assert stages == [(stage, 1, 64, GOOD) for stage in sorted(ALL_METHODS[DEFAULT_METHOD].networks)]
+    assert inputs == [(GOOD, 64)]
+    assert json.loads((run.home / "device.json").read_text())["device"] == Settings.load(run.home).device
 
 
 def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> None:

@@ -41,6 +41,15 @@ def test_a_run_whose_motion_has_no_cost_has_none(tmp_path: Path) -> None:
     assert [row["stage"] for row in costs_of(stages)] == ["perceive", "reconstruct"]
 
 
+@pytest.mark.parametrize("content", ["", "\0" * 60, "[]", '{"processor_s": 1.0}', '{"processor_s": "a", "wall_s": 1}'])
+def test_a_cost_that_a_power_cut_left_unreadable_is_not_known(tmp_path: Path, content: str) -> None:
+    with recorded_cost([shard_cost(tmp_path / "0000.parquet")]):
+        pass
+    trial_cost(tmp_path).write_text(content)
+    stages = {"perceive": [shard_cost(tmp_path / "0000.parquet")], "solve and analyse": [trial_cost(tmp_path)]}
+    assert costs_of(stages) == []
+
+
 def test_costs_and_options_lie_beside_a_run_and_are_no_content_of_it(tmp_path: Path) -> None:
     trial, database = SyntheticTrial(), tmp_path / "warehouse.duckdb"
     folder = trial.write(tmp_path / "trial")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ from click.testing import CliRunner
 from biopose.errors import BioposeError, ModelError
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
+from biopose.marker_trial import MarkerTrial
 from biopose.skeleton.full_body import full_body_skeleton
 from flows.cli.golden import golden
 from tasks.erasure import erase, plan_erasure
 from tasks.golden import GoldenSet, joint_angles
 from tasks.golden_trials import add_golden
+from tasks.locks import exclusive
 from tasks.settings import Settings
 from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_trc
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
 
@@ -143,6 +147,27 @@ def test_a_recording_of_markers_that_cannot_be_solved_is_refused_with_what_helps
     assert "the vertical axis is not z; give --up y or x" in sideways.stderr
     with pytest.raises(BioposeError, match=r"swing\.trc: lasts from 0\.00 to 0\.59 s and has no row .*--offset-s"):
         add(settings, recording, 100.0)
+    assert GoldenSet(settings).trials == {}
+
+
+def test_a_home_is_free_while_markers_are_solved_and_what_changed_meanwhile_is_refused(
+    settings: Settings, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ["", "UPDATE run SET height_m = 1.9"]
+
+    def solved(_: MarkerTrial, out: Path) -> tuple[str, ...]:
+        with exclusive(settings.home), opened_for_writing(settings.warehouse) as connection:  # as a night does
+            connection.execute(changes.pop(0) or "SELECT 1")
+        shutil.copyfile(reference, out)
+        return ("solved",)
+
+    monkeypatch.setattr("tasks.golden_trials.write_angles", solved)
+    recording = tmp_path / "swing.trc"
+    recording.touch()
+    assert add(settings, recording).trials[TRIAL.trial_id].notes == ("solved",)
+    GoldenSet(settings).remove([TRIAL.trial_id])
+    with pytest.raises(BioposeError, match=r"jump1: was measured anew meanwhile, of another input; run this again"):
+        add(settings, recording)
     assert GoldenSet(settings).trials == {}
 
 

@@ -61,22 +61,29 @@ def test_nothing_is_perceived_and_the_record_states_what_was_recorded_and_by_whi
 
 def test_the_key_changes_with_every_file_and_setting_that_the_result_depends_on(tmp_path: Path) -> None:
     manifest = laboratory(tmp_path / "inbox", "walk1.trc")
-    keys = [planned(manifest).run_id]
+    keys, inputs = [planned(manifest).run_id], [planned(manifest).record["input_sha256"]]
     assert planned(manifest).run_id == keys[0]
     assert planned(manifest, DETECTOR, NEURIK).run_id == planned(manifest, NEURIK).run_id
-    keys.append(planned(manifest, PinnedModel("neurik", "neurik", 4, "c" * 64, "{}")).run_id)
+    other = planned(manifest, PinnedModel("neurik", "neurik", 4, "c" * 64, "{}"))
+    keys.append(other.run_id)
+    assert other.record["input_sha256"] == inputs[0]  # of whatever measures
     folder = manifest.parent
     written_trc(folder / "static.trc", static_markers().at(slice(0, 40)))
     keys.append(planned(manifest).run_id)
+    inputs.append(planned(manifest).record["input_sha256"])
     written_forces(folder / "walk1.mot")
     text = manifest.read_text()
     manifest.write_text(text.replace('activity = "walk"', 'activity = "walk"\nforces = "walk1.mot"'))
     keys.append(planned(manifest).run_id)
+    inputs.append(planned(manifest).record["input_sha256"])
     manifest.write_text(text.replace("mass_kg = 60", "mass_kg = 61"))
     keys.append(planned(manifest).run_id)
+    inputs.append(planned(manifest).record["input_sha256"])
     manifest.write_text(text.replace('activity = "walk"', 'activity = "walk"\nend_s = 0.4'))
     keys.append(planned(manifest).run_id)
+    inputs.append(planned(manifest).record["input_sha256"])
     assert len(set(keys)) == len(keys)
+    assert len(set(inputs)) == len(inputs)
 
 
 def test_a_release_without_neurik_solves_markers_with_the_one_that_is_pinned_for_them(tmp_path: Path) -> None:

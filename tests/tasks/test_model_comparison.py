@@ -15,6 +15,7 @@ from flows.cli.models import models
 from tasks.settings import Settings
 from tests.tasks.registry import make_home
 from warehouse.connection import opened_for_writing
+from warehouse.paired_runs import compared_trials, paired_runs
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +45,30 @@ def test_two_versions_are_compared_on_the_trials_that_both_measured(settings: Se
     assert "knee_angle_r_deg" in text
 
 
-def test_versions_are_not_compared_on_trials_whose_height_changed(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE run SET height_m = 1.9 WHERE run_id LIKE '2-%'",
+        "INSERT INTO run_input SELECT run_number, run_id FROM run",  # start_s or activity, say
+    ],
+)
+def test_versions_are_not_compared_on_trials_whose_input_changed(
+    settings: Settings, tmp_path: Path, change: str
+) -> None:
     copy = Settings.load(shutil.copytree(settings.home, tmp_path / "home"))
     with opened_for_writing(copy.warehouse) as connection:
-        connection.execute("UPDATE run SET height_m = 1.9 WHERE run_id LIKE '2-%'")
+        (trial,) = connection.execute("SELECT trial_id FROM rollout_trial").fetchall()[0]
+        releases = connection.execute("SELECT champion_id, candidate_id FROM rollout").fetchall()[0]
+        given = {"trials": [trial], "first": releases[0], "second": releases[1]}
+        assert len(list(paired_runs(connection, **given))) == 1
+        connection.execute("INSERT INTO run_input SELECT run_number, 'a' FROM run WHERE run_id LIKE '1-%'")
+        assert len(list(paired_runs(connection, **given))) == 1  # of the other, loaded by an earlier version, not known
+        connection.execute("DELETE FROM run_input")
+        connection.execute(change)
+        assert list(paired_runs(connection, **given)) == []
+        assert compared_trials(connection, 1) in ({}, {trial: False})
     text = CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=2", "--home", str(copy.home)]).stdout
-    assert "1 trials were measured with both from another recording, height or mass: not compared" in text
+    assert "1 trials were measured with both from another recording or manifest: not compared" in text
     assert "No other trial was measured with both; `biopose rollout start --model keypoints=2`" in text
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,31 @@ def test_what_the_manifest_states_of_camera_and_age_is_recorded_and_nothing_else
     assert plan(replace(bare, focal_px=1400.0)).record["trial"]["camera"] == "focal length 1400 px"
     wide = plan(replace(bare, focal_px=None, horizontal_fov_deg=70.0))
     assert wide.record["trial"]["camera"] == "field of view 70 deg"
+
+
+def test_the_hash_of_the_input_is_that_of_what_is_measured_whatever_measures_it(tmp_path: Path) -> None:
+    session = Session("beam")
+    session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
+    (entry,) = read_session(session.write(tmp_path / "inbox", CLIPS[0])).trials
+    settings, hashes = Settings.load(tmp_path, device="cpu"), VideoHashes(tmp_path / "hashes.json")
+
+    def input_of(entry: TrialEntry, sha256: str = "a" * 64, method: MethodName = "keypoint_fit") -> str:
+        models = [PinnedModel(stage, stage, 1, sha256, "{}") for stage in METHODS[method].networks]
+        options = IngestOptions(method=method)
+        trial = plan_trial(entry, models=models, options=options, settings=settings, hashes=hashes)
+        return str(trial.record["input_sha256"])
+
+    same = input_of(entry)
+    born = replace(entry, athlete=entry.athlete.model_copy(update={"birth_year": 2004}))
+    assert {input_of(entry, "b" * 64), input_of(entry, method="mqhmr"), input_of(born)} == {same}
+    changed: list[dict[str, Any]] = [{"start_s": 0.1}, {"end_s": 0.2}, {"activity": "squat"}, {"person": "left"}]
+    lens = {"distortion": (0.1, 0.0, 0.0, 0.0)}
+    changed += [
+        {"focal_px": 1400.0, "horizontal_fov_deg": None},
+        {"focal_px": 1400.0, **lens, "horizontal_fov_deg": None},
+    ]
+    others = [input_of(replace(entry, **change)) for change in changed]
+    assert len({same, *others}) == len(changed) + 1
 
 
 def test_a_night_is_planned_without_the_libraries_that_measure(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tasks.ingest_log import last_runs
 from tasks.retention import expired, prune, pruned_line
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.deleted import delete_trials
 from warehouse.load import load_trial
@@ -83,6 +84,25 @@ def test_a_run_that_was_measured_and_never_loaded_goes_like_the_intermediates(se
     for path in (folder, old):
         os.utime(path, (time.time() - 8 * 86_400,) * 2)
     assert [(one.path, one.kind) for one in prune(settings)] == [(old, "unloaded run")]
+
+
+def test_results_that_no_other_run_replaced_stay_whatever_the_warehouse_has(settings: Settings) -> None:
+    """As after a warehouse was begun anew, or put back from a copy before the trial was measured anew."""
+    loaded = SyntheticTrial()
+    load_trial(settings.warehouse, loaded.record, loaded.write(settings.home / loaded.record["run"]["artifacts"]))
+    newer = (settings.home / str(loaded.record["run"]["artifacts"])).with_name("measured_anew")
+    of_other = settings.artifacts / "trials" / "blue" / "s" / "of_no_row" / "run"
+    for folder in (newer, of_other):
+        os.utime(written(folder / "done", days_ago=60).parent, (time.time() - 60 * 86_400,) * 2)
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE load_record SET loaded_at = now() - INTERVAL 70 DAY")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    assert prune(settings) == []
+    assert newer.is_dir()
+    assert of_other.is_dir()
+    delete_trials(settings.warehouse, [loaded.trial_id], who="ann")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    assert [(one.path, one.kind) for one in prune(settings)] == [(newer, "unloaded run")]
 
 
 def test_a_prune_that_was_killed_before_it_published_is_completed_by_the_next(

@@ -150,7 +150,7 @@ def test_trials_whose_height_changed_are_no_pair(settings: Settings) -> None:
     assert "not enough evidence" in line
     judged = rollout_status(settings)["rollout"]["nights"][0]["judged"]
     assert judged[-1]["verdict"] == (
-        "not enough evidence: no trial was measured with both; of 5 recording, height or mass differ, and they are not "
+        "not enough evidence: no trial was measured with both; of 5 recording or manifest differ, and they are not "
         "compared"
     )
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import yaml
 
 from flows.cli.main import cli
 from flows.serving.supervisor import CHECKOUT
+from tests.flows.cluster import certificate_of_this_machine
 
 DEPLOYMENT = CHECKOUT / "flows" / "deployment"
 PROGRAM = "/var/lib/biopose/checkout/.venv/bin/biopose"
@@ -27,11 +31,13 @@ def container() -> dict[str, Any]:
     return services["biopose"]
 
 
-def health_check(port: int) -> subprocess.CompletedProcess[bytes]:
+def health_check(port: int, scheme: str | None = None) -> subprocess.CompletedProcess[bytes]:
     """The container's, run by this interpreter."""
     kind, program, *arguments = container()["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "python")
-    environment = {"BIOPOSE_PAGES_PORT": str(port)}
+    environment = container()["environment"] | {"BIOPOSE_PAGES_PORT": str(port)}
+    if scheme:
+        environment["BIOPOSE_PAGES_SCHEME"] = scheme
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, timeout=30)
 
 
@@ -59,6 +65,24 @@ def test_the_container_has_no_privileges_and_writes_to_the_home_alone() -> None:
 
 def test_the_health_check_fails_where_no_pages_are_served() -> None:
     assert health_check(1).returncode == 1
+
+
+def test_the_health_check_asks_by_https_where_the_pages_have_a_certificate(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate_of_this_machine(tmp_path))
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert health_check(server.server_port, "https").returncode == 0
+        assert health_check(server.server_port).returncode == 1  # by http
+        server.shutdown()
+    assert "BIOPOSE_PAGES_SCHEME" in (DEPLOYMENT / "compose.yaml").read_text().partition("services:")[0]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")

@@ -104,11 +104,9 @@ def _speed_noise_m_s(
     end_m = motion.points_m[f"{joint}_{letter}"][frame]
     for about, coordinates in turned_by.items():
         lever_m = float(np.linalg.norm(end_m - motion.points_m[f"{about}_{letter}"][frame]))
-        for name in coordinates:
-            sd_deg = motion.varying_sd.get(f"{name}_{letter}", motion.varying_sd.get(name, np.zeros(len(motion))))[
-                frame
-            ]
-            parts.append(lever_m * float(np.radians(np.nan_to_num(sd_deg))) / SMOOTH_S)
+        names = [one for name in coordinates for one in (name, f"{name}_{letter}") if one in motion.varying_sd]
+        sd_deg = np.nan_to_num([motion.varying_sd[name][frame] for name in names])
+        parts += list(lever_m * np.radians(sd_deg) / SMOOTH_S)
     return float(np.linalg.norm(parts))
 
 

@@ -28,6 +28,7 @@ from biopose.analysis.tables import Metric
 
 POINTS = (CENTER_OF_MASS, *of_both_sides("hip", "knee", "ankle", "toes"))
 COORDINATES = of_both_sides("hip_flexion", "knee_angle", "ankle_angle")
+TURNED_BY = {"hip": ("pelvis_tilt", "hip_flexion"), "knee": ("knee_angle",), "ankle": ("ankle_angle",)}
 LEAST_M_S = 5.0  # of a kicking foot beside the centre of mass
 SWING_S = 0.5  # before the ball's strike: back swing and forward swing
 AFTER_S = 0.05  # the ball's strike, in which the knee may still extend faster
@@ -39,7 +40,7 @@ def find_kick(motion: Motion) -> Swing | str:
     """The fastest swing of a foot; why there is none, in a sentence."""
     if reason := motion.world_unknown or lacking(motion, POINTS) or never_determined(motion, COORDINATES):
         return reason
-    return fastest_swing(motion, "toes", least_m_s=LEAST_M_S, limb="foot")
+    return fastest_swing(motion, "toes", least_m_s=LEAST_M_S, limb="foot", turned_by=TURNED_BY)
 
 
 def kick_events(motion: Motion) -> Iterator[tuple[str, Side, float, float]]:

@@ -6,7 +6,7 @@ throw by 1 % at 100 frames/s, by 4 to 7 % at 60. The low-pass filter of the coor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from biopose.analysis.foot_clearance import evidence_of
 from biopose.analysis.gait_metrics import LEAST_FRAMES
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion, runs
+from biopose.analysis.sampled_extremes import SMOOTH_S
 from biopose.analysis.tables import Metric
 
 RATE_WINDOW_S = 0.02  # from a frame to either end of the window of a velocity
@@ -49,7 +50,9 @@ class Swing:
     speed_sd_m_s: float
 
 
-def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) -> Swing | str:
+def fastest_swing(
+    motion: Motion, joint: str, *, least_m_s: float, limb: str, turned_by: Mapping[str, Sequence[str]]
+) -> Swing | str:
     """The swing of the limb that is fastest; why there is none, in a sentence.
 
     Which side's it is follows from the speeds beside the centre of mass's.
@@ -59,6 +62,7 @@ def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) ->
         joint: of `body_points_m`, whose speed counts.
         least_m_s: of a swing beside the centre of mass.
         limb: as a sentence names it.
+        turned_by: by joint about which they turn the limb, the coordinates without their side.
     """
     body_m = motion.points_m[CENTER_OF_MASS]
     speeds = {side: _speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"] - body_m) for side in SIDES}
@@ -80,11 +84,30 @@ def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) ->
     gaps = [(a, b) for a, b in runs(~known & near) if (b - a) * motion.interval_s > HIDING_S]
     if gaps:
         return f"The {limb} may be faster in {motion.named_frames(gaps)}, which are missing or cannot be trusted."
-    noise = FILM_SPEED_NOISE_M_S if motion.of_film else SPEED_NOISE_M_S
-    sd_s = vertex_sd_s(speed, motion.time_s, frame, least_noise=noise)
+    noise = _speed_noise_m_s(motion, joint, side, frame, turned_by)
+    # The greatest true speed may lie anywhere where the measured one is as great but for its error.
+    alike_s = float(np.ptp(motion.time_s[known & near & (speed >= speed[frame] - noise)]))
+    sd_s = float(np.hypot(vertex_sd_s(speed, motion.time_s, frame, least_noise=noise), alike_s / np.sqrt(12)))
     speed_sd = float(np.hypot(noise, evidence_of(motion).heights.scale_sd * speed[frame]))
     at_s = vertex_s(speed, motion.time_s, frame)
     return Swing(side, at_s, float(np.hypot(sd_s, PEAK_SD_S)), float(speed[frame]), speed_sd)
+
+
+def _speed_noise_m_s(
+    motion: Motion, joint: str, side: Side, frame: int, turned_by: Mapping[str, Sequence[str]]
+) -> float:
+    """Standard deviation of a speed: a usual one, and what the angles' errors give, which vary within SMOOTH_S.
+
+    As if each turned the limb across its lever, from the joint about which it turns.
+    """
+    letter, parts = side[0], [FILM_SPEED_NOISE_M_S if motion.of_film else SPEED_NOISE_M_S]
+    end_m = motion.points_m[f"{joint}_{letter}"][frame]
+    for about, coordinates in turned_by.items():
+        lever_m = float(np.linalg.norm(end_m - motion.points_m[f"{about}_{letter}"][frame]))
+        names = [one for name in coordinates for one in (name, f"{name}_{letter}") if one in motion.varying_sd]
+        sd_deg = np.nan_to_num([motion.varying_sd[name][frame] for name in names])
+        parts += list(lever_m * np.radians(sd_deg) / SMOOTH_S)
+    return float(np.linalg.norm(parts))
 
 
 def never_determined(motion: Motion, coordinates: Sequence[str]) -> str | None:

@@ -52,6 +52,11 @@ COORDINATES = (
     "lumbar_rotation",
     *of_both_sides("arm_flex", "arm_add", "arm_rot", "elbow_flex", "hip_flexion", "knee_angle"),
 )
+TURNED_BY = {
+    "hip": ("pelvis_rotation", "lumbar_rotation"),
+    "shoulder": ("arm_flex", "arm_add", "arm_rot"),
+    "elbow": ("elbow_flex",),
+}
 LEAST_M_S = 4.0  # of a throwing wrist beside the centre of mass
 CONTACT_WITHIN_S = 1.5  # before release
 COCKING_S = 0.3  # before release, in which the arm is cocked where no contact of the foot is found
@@ -104,7 +109,7 @@ def find_throw(motion: Motion, events: Sequence[Event]) -> Throw | str:
     """
     if reason := motion.world_unknown or lacking(motion, POINTS) or never_determined(motion, COORDINATES):
         return reason
-    release = fastest_swing(motion, "wrist", least_m_s=LEAST_M_S, limb="wrist")
+    release = fastest_swing(motion, "wrist", least_m_s=LEAST_M_S, limb="wrist", turned_by=TURNED_BY)
     if isinstance(release, str):
         return release
     lead, end_s = OTHER[release.side], release.time_s

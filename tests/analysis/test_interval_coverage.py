@@ -11,8 +11,8 @@ from tests.analysis.noisy_trials import TRIALS, gait_of_film
 
 DRAWS = 80
 LEAST_RMS = 0.7  # of errors over their deviations: 99 % of normally distributed ones are held at 0.76
-# No trial of `noisy_trials` throws yet. The deviation of a speed's peak is a usual one, whatever the angles' are;
-# that of an angular velocity's peak is the greatest that the angle's allows (`swings.rate_deg_s`).
+# No trial of `noisy_trials` throws yet. The deviation of a speed's peak or an angular velocity's is about the greatest
+# that the angles' allow (`swings.rate_deg_s`).
 DRAWN_SWINGS = ("kick_hip_flexion_peak", "kick_hip_flexion_range")
 NOT_DRAWN = tuple(name for name in SWING_DEFINITIONS if name not in DRAWN_SWINGS)
 EXACT = (

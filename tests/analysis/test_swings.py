@@ -278,6 +278,7 @@ def test_a_kick_strikes_the_ball_where_the_foot_is_fastest() -> None:
     assert (events["ball_strike"].side, events["ball_strike"].time_s) == ("right", pytest.approx(KICK_S, abs=0.002))
     assert 0.01 <= (events["ball_strike"].sd_s or 0) < 0.02
     assert metrics["foot_speed_peak"].value == pytest.approx(15.0, rel=0.03)
+    assert (metrics["foot_speed_peak"].sd or 0) > 0.3  # two degrees of the hip, within 0.1 s, are 0.3 m/s of the foot
     assert metrics["knee_extension_velocity_peak"].value == pytest.approx(80 / (2 * KNEE_W), rel=0.05)
     assert metrics["kick_hip_flexion_range"].value == pytest.approx(70.0, abs=1.0)
     assert metrics["kick_hip_flexion_peak"].value == pytest.approx(50.0, abs=1.0)

@@ -130,21 +130,24 @@ def frontal_knee_slopes(motion: Motion, side: Side) -> Slopes:
 
     A straight leg turns as one and its angle stays; one that is bent swings the shank to a side as the thigh rotates.
     """
-    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{side[0]}"] for joint in LEG)
+    letter, mirrored = side[0], 1 if side == "left" else -1  # medial is to the right in the left leg
+    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{letter}"] for joint in LEG)
     thigh_m, shank_m, to_right = knee_m - hip_m, ankle_m - knee_m, to_the_right(motion)
-    along = thigh_m / np.linalg.norm(thigh_m, axis=1, keepdims=True).clip(min=1e-9)
-    through_knee = to_right - (to_right * along).sum(axis=1, keepdims=True) * along
+    along = _unit(thigh_m)
+    across = _unit(to_right - (to_right * along).sum(axis=1, keepdims=True) * along)
+    rotated = mirrored * np.radians(motion.joint_deg("hip_rotation", side))[:, None]
+    through_knee = np.cos(rotated) * across + np.sin(rotated) * np.cross(along, across)
 
     def turned(axis: FloatArray, *, thigh: bool = True) -> FloatArray:
         of_thigh = _inclination_rate(thigh_m, np.cross(axis, thigh_m), to_right) if thigh else 0.0
-        return np.asarray(of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right))
+        return np.asarray(mirrored * (of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right)))
 
     return {
-        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), turned(to_right)),
+        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{letter}"), turned(to_right)),
         "pelvis_list": turned(np.cross(UP, to_right)),
-        f"hip_adduction_{side[0]}": turned(np.cross(along, through_knee)),
-        f"hip_rotation_{side[0]}": turned(along),
-        f"knee_angle_{side[0]}": turned(through_knee, thigh=False),
+        f"hip_adduction_{letter}": mirrored * turned(np.cross(along, across)),
+        f"hip_rotation_{letter}": mirrored * turned(along),
+        f"knee_angle_{letter}": -turned(through_knee, thigh=False),
     }
 
 
@@ -179,6 +182,37 @@ def foot_reach_slopes(motion: Motion, side: Side, point: str) -> Slopes:
     hip_m, knee_m, foot_m = (motion.points_m[f"{joint}_{side[0]}"][:, 1] for joint in ("hip", "knee", point))
     slopes = dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), np.radians(hip_m - foot_m))
     return slopes | {f"knee_angle_{side[0]}": -np.radians(knee_m - foot_m)}
+
+
+def ankle_slopes(motion: Motion, side: Side, direction: FloatArray) -> Slopes:
+    """By how much an ankle's place along a level direction changes with each coordinate, metres a degree.
+
+    Each turns the leg, or the shank alone, about an axis; the pelvis turns both legs about the middle of the hips.
+
+    Args:
+        motion: the trial.
+        side: of the ankle.
+        direction: (T, 3) of unit length.
+    """
+    letter, points = side[0], motion.points_m
+    hip_m, knee_m, ankle_m = (points[f"{joint}_{letter}"] for joint in LEG)
+    to_right, along = to_the_right(motion), _unit(knee_m - hip_m)
+    through_knee = _unit(to_right - (to_right * along).sum(axis=1, keepdims=True) * along)
+    mirrored = 1 if side == "right" else -1
+
+    def moved(axis: FloatArray, arm_m: FloatArray) -> FloatArray:
+        return np.asarray(np.radians((np.cross(axis, arm_m) * direction).sum(axis=1)))
+
+    from_pelvis_m = ankle_m - (points["hip_l"] + points["hip_r"]) / 2
+    return {
+        "pelvis_tilt": moved(to_right, from_pelvis_m),
+        "pelvis_list": moved(np.cross(UP, to_right), from_pelvis_m),
+        "pelvis_rotation": moved(UP, from_pelvis_m),
+        f"hip_flexion_{letter}": moved(to_right, ankle_m - hip_m),
+        f"hip_adduction_{letter}": mirrored * moved(_unit(np.cross(to_right, along)), ankle_m - hip_m),
+        f"hip_rotation_{letter}": -mirrored * moved(along, ankle_m - hip_m),
+        f"knee_angle_{letter}": -moved(through_knee, ankle_m - knee_m),
+    }
 
 
 def heading_deg(motion: Motion, joint: str) -> FloatArray:

@@ -131,21 +131,24 @@ def frontal_knee_slopes(motion: Motion, side: Side) -> Slopes:
 
     A straight leg turns as one and its angle stays; one that is bent swings the shank to a side as the thigh rotates.
     """
-    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{side[0]}"] for joint in LEG)
+    letter, mirrored = side[0], 1 if side == "left" else -1  # medial is to the right in the left leg
+    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{letter}"] for joint in LEG)
     thigh_m, shank_m, to_right = knee_m - hip_m, ankle_m - knee_m, to_the_right(motion)
-    along = thigh_m / np.linalg.norm(thigh_m, axis=1, keepdims=True).clip(min=1e-9)
-    through_knee = to_right - (to_right * along).sum(axis=1, keepdims=True) * along
+    along = _unit(thigh_m)
+    across = _unit(to_right - (to_right * along).sum(axis=1, keepdims=True) * along)
+    rotated = mirrored * np.radians(motion.joint_deg("hip_rotation", side))[:, None]
+    through_knee = np.cos(rotated) * across + np.sin(rotated) * np.cross(along, across)
 
     def turned(axis: FloatArray, *, thigh: bool = True) -> FloatArray:
         of_thigh = _inclination_rate(thigh_m, np.cross(axis, thigh_m), to_right) if thigh else 0.0
-        return np.asarray(of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right))
+        return np.asarray(mirrored * (of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right)))
 
     return {
-        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), turned(to_right)),
+        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{letter}"), turned(to_right)),
         "pelvis_list": turned(np.cross(UP, to_right)),
-        f"hip_adduction_{side[0]}": turned(np.cross(along, through_knee)),
-        f"hip_rotation_{side[0]}": turned(along),
-        f"knee_angle_{side[0]}": turned(through_knee, thigh=False),
+        f"hip_adduction_{letter}": mirrored * turned(np.cross(along, across)),
+        f"hip_rotation_{letter}": mirrored * turned(along),
+        f"knee_angle_{letter}": -turned(through_knee, thigh=False),
     }
 
 

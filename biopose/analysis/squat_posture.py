@@ -8,9 +8,9 @@ import numpy as np
 
 from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
-    LEG,
     TRUNK_LEAN,
     UP,
+    ankle_slopes,
     frontal_knee_deg,
     frontal_knee_slopes,
     lacking,
@@ -65,33 +65,39 @@ def _hip_shift(motion: Motion, legs: Sequence[str]) -> Iterator[Metric]:
     if reason := lacking(motion, of_both_sides("hip", "ankle")):
         yield unknown_metric("hip_shift_peak", reason=reason)
         return
-    hips_m, ankles_m = (
-        (motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "ankle")
-    )
-    shift_m = ((hips_m - ankles_m) * to_the_right(motion, "ankle")).sum(axis=1)
-    curve = _curve(motion, shift_m, _hip_shift_slopes(motion, hips_m - ankles_m), legs)
+    curve = _curve(motion, hip_shift_m(motion), hip_shift_slopes(motion), legs)
     yield from peak(motion, np.ones(len(motion), dtype=np.bool_), "hip_shift_peak", curve, either_sign=True)
 
 
-def _hip_shift_slopes(motion: Motion, from_ankles_m: FloatArray) -> Slopes:
+def hip_shift_m(motion: Motion) -> FloatArray:
+    """(T,) how far the middle of the hips lies to the right of that of the ankles, along the line of the ankles."""
+    return np.asarray((_from_ankles_m(motion) * to_the_right(motion, "ankle")).sum(axis=1))
+
+
+def _from_ankles_m(motion: Motion) -> FloatArray:
+    hips_m, ankles_m = (
+        (motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "ankle")
+    )
+    return np.asarray(hips_m - ankles_m)
+
+
+def hip_shift_slopes(motion: Motion) -> Slopes:
     """By how much the hips' shift changes with each coordinate, metres a degree.
 
-    An error of one leg's adduction or rotation moves the hips' middle by half of what it moves that leg's ankle; one of
-    its flexion moves the ankle forwards or backwards, and turns the line of the ankles, behind which the hips are.
+    An ankle that moves along the line of the ankles moves their middle by half as much; one that moves across turns
+    the line, behind which the hips are. The pelvis's tilt and rotation turn hips and ankles together.
     """
     across_m = motion.points_m["ankle_r"] - motion.points_m["ankle_l"]
     width_m = np.linalg.norm(across_m[:, [0, 2]], axis=1).clip(min=LEAST_WIDTH_M)
-    behind = (from_ankles_m * np.cross(UP, to_the_right(motion, "ankle"))).sum(axis=1) / width_m
-    slopes = {"pelvis_list": np.radians(from_ankles_m[:, 1])}
-    for side, sign in zip(SIDES, (1, -1), strict=True):
-        letter = side[0]
-        hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{letter}"] for joint in LEG)
-        bent_m = np.linalg.norm(knee_m - ankle_m, axis=1) * np.sin(np.radians(motion.joint_deg("knee_angle", side)))
-        in_degrees = sign * np.radians(1.0)
-        slopes[f"hip_adduction_{letter}"] = in_degrees * from_ankles_m[:, 1] / 2
-        slopes[f"hip_rotation_{letter}"] = in_degrees * bent_m / 2
-        slopes[f"hip_flexion_{letter}"] = in_degrees * behind * (hip_m - ankle_m)[:, 1]
-        slopes[f"knee_angle_{letter}"] = in_degrees * behind * (knee_m - ankle_m)[:, 1]
+    along = to_the_right(motion, "ankle")
+    ahead = np.cross(UP, along)
+    ahead_of_line = (_from_ankles_m(motion) * ahead).sum(axis=1) / width_m
+    slopes: dict[str, FloatArray | float] = {}
+    for side, sign in zip(SIDES, (-1, 1), strict=True):
+        turning = ankle_slopes(motion, side, ahead)
+        for name, moved_m in ankle_slopes(motion, side, along).items():
+            if name not in ("pelvis_tilt", "pelvis_rotation"):
+                slopes[name] = slopes.get(name, 0.0) - moved_m / 2 + sign * ahead_of_line * turning[name]
     return slopes
 
 

@@ -76,7 +76,9 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @click.option("--static", type=EXISTING, help="NeurIK: the same person standing still. Segment poses: in neutral.")
 @click.option("--model-out", type=NewFile(".osim"), help="NeurIK or segment poses: the scaled default model.")
 @click.option(
-    "--sd", type=NewFile(".mot"), help="A .mot of each coordinate's standard deviation; OpenSim's solver gives none."
+    "--sd",
+    type=NewFile(".mot"),
+    help="A .mot of each coordinate's standard deviation; not by OpenSim's solver, nor of segment poses.",
 )
 @with_up
 @with_units
@@ -247,10 +249,12 @@ def _check_options(
         return
     if solver == "opensim" and optional["--sd"] is not None:
         raise click.UsageError("--sd needs --solver biopose or neurik; OpenSim's gives no standard deviations")
-    for option in ("--static", "--model-out"):
+    why_not = {"--static": "which take proportions or axes from it", "--model-out": "which scale the default model"}
+    for option, reason in why_not.items():
         if optional[option] is not None:
             raise click.UsageError(
-                f"{option} needs --solver neurik or poses of segments; from markers other solvers estimate no scales"
+                f"{option} needs --solver neurik or poses of segments, {reason}; from markers other solvers take the "
+                "person's scaled --model"
             )
     if model is None:
         raise click.UsageError(

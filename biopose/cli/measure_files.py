@@ -127,7 +127,7 @@ def measure_files(
     progress: Progress,
     begin: Callable[[str], None],
 ) -> Iterator[Result]:
-    """Measure one after the other; what is wrong with one stops no other.
+    """Measure one after the other; what is wrong with one stops no other, but a missing model stops all.
 
     Args:
         requests: at least one.
@@ -166,6 +166,7 @@ def measure_files(
                 progress=progress,
             )
         except (BioposeError, ValueError, OSError) as error:
+            models.check_loaded()  # what is missing for one file is missing for all
             yield Result(request, time.monotonic() - began_s, error=str(error))
         else:
             found = summary.as_dict()

@@ -255,7 +255,8 @@ def _bent(base: Motion, activity: str, bend: np.ndarray) -> NoisyTrial:
     return _trial(base, activity, angles)
 
 
-def _squat() -> NoisyTrial:
+def squat() -> NoisyTrial:
+    """One, to 85 degrees at the knee."""
     base = motion(frames=250)
     return _bent(base, "squat", bump(base.time_s, 1.25, width_s=0.3))
 
@@ -300,7 +301,7 @@ TRIALS: Sequence[Callable[[], NoisyTrial]] = (
     lambda: _gait(walker(duration_s=2.2), "walk", stride_s=1.1, speed_m_s=1.3),
     lambda: _gait(runner(duration_s=1.7), "run", stride_s=0.7, speed_m_s=3.5),
     lambda: _gait(runner(duration_s=1.7), "sprint", stride_s=0.7, speed_m_s=3.5),
-    _squat,
+    squat,
     _jump,
     _drop,
     _kick,

@@ -1,16 +1,20 @@
 """Lean, hip shift and knee of a synthetic squat are those that were given."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from biopose.analysis.body_geometry import frontal_knee_slopes
-from biopose.analysis.body_points import SIDES
+from biopose.analysis.angle_errors import Slopes
+from biopose.analysis.body_geometry import frontal_knee_deg, frontal_knee_slopes
+from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.motion import Motion
+from biopose.analysis.squat_posture import hip_shift_m, hip_shift_slopes
 from biopose.analysis.tables import Metric
 from biopose.analysis.trial_analysis import analyse_motion
 from tests.analysis.motions import RATE_HZ, bump, motion, standing_points
+from tests.analysis.noisy_trials import ERRING, squat
 
 
 def metrics_of(one: Motion) -> dict[tuple[str, str], Metric]:
@@ -74,6 +78,30 @@ def test_a_hip_that_rotates_moves_a_bent_knee_and_one_that_adducts_moves_a_strai
     for name in ("hip_adduction_l", "hip_rotation_l", "knee_angle_l", "hip_flexion_l"):
         np.testing.assert_allclose(slopes[0][name], 0.0, atol=1e-9)
     np.testing.assert_allclose(np.abs(slopes[1]["hip_rotation_l"]), 0.35 / 0.2, rtol=1e-6)  # aside over height
+
+
+def assert_slopes(value: Callable[[Motion], np.ndarray], slopes: Slopes, *, atol: float) -> None:
+    """They are those of finite differences of a squat's skeleton."""
+    trial, frames, step_deg = squat(), slice(50, 130, 20), 0.01
+    for name, slope in slopes.items():
+        shifts_m = {
+            point: change[:, :, ERRING.index(name)] * np.radians(step_deg) for point, change in trial.slopes.items()
+        }
+        either = [
+            replace(trial.motion, points_m={k: v + sign * shifts_m[k] for k, v in trial.motion.points_m.items()})
+            for sign in (1, -1)
+        ]
+        true = (value(either[0]) - value(either[1])) / (2 * step_deg)
+        np.testing.assert_allclose(np.broadcast_to(slope, true.shape)[frames], true[frames], atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_frontal_angle_changes_with_a_coordinate_as_the_skeleton_has_it(side: Side) -> None:
+    assert_slopes(lambda one: frontal_knee_deg(one, side), frontal_knee_slopes(squat().motion, side), atol=0.05)
+
+
+def test_hips_shift_with_a_coordinate_as_the_skeleton_has_it() -> None:
+    assert_slopes(hip_shift_m, hip_shift_slopes(squat().motion), atol=0.002)
 
 
 def test_what_a_gap_may_hide_or_a_moving_camera_is_null_with_the_reason() -> None:

@@ -10,6 +10,7 @@ from biopose.cli.measure_files import files_of, requests_of
 from biopose.cli.people_csv import read_people_csv, rows_of
 from biopose.errors import FileFormatError
 from biopose.pipeline import Models
+from biopose.reconstruction.models import WeightFiles
 from tests.body.bodies import needs_body_asset
 from tests.commands import assert_refused, run
 from tests.perception.real_people import CLIP, needs_networks
@@ -54,6 +55,24 @@ def test_a_file_that_fails_stops_no_other_and_models_are_loaded_once(
         .replace("jump.mp4,1.65,,70,male,drop_jump\n", "")), "--quiet")  # fmt: skip
     assert (quiet.exit_code, quiet.stdout) == (1, "")
     assert quiet.stderr.startswith("Error: ")
+
+
+@pytest.mark.slow
+@needs_networks
+def test_weights_that_are_broken_end_the_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, load = tmp_path / "lifter.safetensors", Models.load
+    broken.write_bytes(b"no weights")
+    files = WeightFiles(lifter=broken)
+    monkeypatch.setattr(Models, "load", lambda *given, **options: load(*given, files=files, **options))
+    (tmp_path / "in").mkdir()
+    for name in ("jump.mp4", "walk.mp4"):
+        (tmp_path / "in" / name).symlink_to(CLIP)
+    options = ("--height-m", 1.7, "--end-s", 0.2, "--threads", 1, "--no-overlay")
+    done = run("measure", tmp_path / "in", "--out", tmp_path / "out", *options)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {broken}")
+    assert "1 of 2" in done.stderr
+    assert "2 of 2" not in done.stderr
 
 
 @pytest.mark.parametrize(

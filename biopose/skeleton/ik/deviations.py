@@ -1,8 +1,9 @@
 """Standard deviations of coordinates by inverse kinematics, from how far the markers lie from where the model has them.
 
-The covariance of a least-squares solution is s^2 (J'WJ)^-1, where the weights W are as the errors' precisions; s^2 is the
-residuals' weighted sum of squares over their number less that of the unknowns (Seber & Wild 1989, Nonlinear Regression, chapter 2). Residuals do not show what markers
-of a segment err by together, as the skin of a thigh does. A frame's s is at least that of the whole recording.
+The covariance of a least-squares solution is s^2 (J'WJ)^-1, where the weights W are as the errors' precisions and s^2
+is the residuals' weighted sum of squares over their number less that of the unknowns (Seber & Wild 1989, Nonlinear
+Regression, chapter 2). Values that coordinates should have count as residuals. Those do not show what markers of a
+segment err by together, as the skin of a thigh does. A frame's s is at least that of the whole recording.
 """
 
 from __future__ import annotations

@@ -328,8 +328,8 @@ class _Descent:
 def standard_deviations(problem: LeastSquaresProblem, q: Tensor, sums: MarkerSums) -> Tensor:
     """Standard deviation of each unknown for a unit standard deviation of markers of weight 1, (F, n).
 
-    The linear error propagation sqrt(diag((J'WJ)^-1)), where errors' variances are as 1 / weight; infinite where nothing
-    observes it.
+    The linear error propagation sqrt(diag((J'WJ)^-1)), where errors' variances are as 1 / weight; infinite where
+    nothing observes it.
     """
     normal = problem.normal_equations(q, sums).matrix
     full = normal.tril() + normal.tril(-1).mT

@@ -7,6 +7,8 @@ Bootstrap, section 6.5). Where the true curve is level, so that errors alone dec
 errors reach sqrt(2) times as far as the one that is in the measured extreme: what is added is BIAS_SHARE of its bias.
 The bias is also no larger than the error that the extreme's own frame is likely to have: where a few other frames are
 uncertain, their errors may be alike over longer than is assumed, and then do not make each a candidate.
+For a curve that is level throughout this is too little: 95 % intervals then hold 81 % of such extremes, or 92 to 95 %
+where errors are alike over 0.25 s.
 """
 
 from __future__ import annotations

@@ -259,7 +259,9 @@ def test_a_cluster_computes_the_same(home: Path, undisturbed: Path) -> None:
     from distributed import LocalCluster
 
     writer = load(home, [])
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, memory_limit=None, dashboard_address="127.0.0.1:0"
+    ) as cluster:
         settings = settings_of(home).model_copy(update={"dask_address": cluster.scheduler_address})
         assert refresh(settings, writer, lambda line: None).sessions == 2
     assert derived(home) == derived(undisturbed)
@@ -273,7 +275,9 @@ def test_a_cluster_without_workers_ends_the_refresh_with_the_remedy(
     monkeypatch.setattr("tasks.dask_pool.LOOK_S", 0.05)
     monkeypatch.setattr("tasks.dask_pool.LONGEST_WITHOUT_WORKERS_S", 0.1)
     writer = load(home, [])
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None, silence_logs=50) as cluster:
+    with LocalCluster(
+        n_workers=0, processes=False, memory_limit=None, dashboard_address=None, silence_logs=50
+    ) as cluster:
         settings = settings_of(home).model_copy(update={"dask_address": cluster.scheduler_address})
         with pytest.raises(BioposeError, match=r"none started within 0 s.*BIOPOSE_DASK_ADDRESS"):
             refresh(settings, writer, lambda line: None)

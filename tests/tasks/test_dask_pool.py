@@ -22,7 +22,9 @@ def test_a_call_ends_where_no_worker_is_left_and_none_starts(
     monkeypatch.setattr("tasks.dask_pool.LONGEST_WITHOUT_WORKERS_S", 0.1)
     trial = Trial(Clip(tmp_path / "clip.mp4"), (Subject(1.7),))
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None, silence_logs=50) as cluster,
+        LocalCluster(
+            n_workers=0, processes=False, memory_limit=None, dashboard_address=None, silence_logs=50
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         pool = DaskPool(client, 1, PinnedMethod("mqhmr", (), (), 0), share_cores=is_here)

@@ -51,8 +51,13 @@ def actors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     with (
-        LocalCluster(
-            n_workers=SLOTS, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        LocalCluster(  # workers in this process would pause at the memory of all tests before
+            n_workers=SLOTS,
+            threads_per_worker=1,
+            processes=False,
+            memory_limit=None,
+            dashboard_address=None,
+            silence_logs=50,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

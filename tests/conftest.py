@@ -1,6 +1,5 @@
 """What every test may need: one thread in torch; a person's files and a Prefect server, made once."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,18 +47,11 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> SyntheticPerson:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Variables of a Prefect server's API, for flows that need not start one of their own."""
-    from flows.serving.ingest_server import temporary_server
-    from tasks.environment import prepare_environment
-    from tasks.prefect_login import prefect_login
-    from tasks.settings import Settings
+    from tasks.settings import Settings  # imported only where asked for
+    from tests.prefect_server import prefect_server
 
-    settings = Settings.load(tmp_path_factory.mktemp("prefect"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    prepare_environment(settings, environment)
-    with temporary_server(settings, environment) as (url, wait_until_ready):
-        wait_until_ready()
-        login = prefect_login(settings.prefect_login)
-        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
+    with prefect_server(Settings.load(tmp_path_factory.mktemp("prefect"))) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="session")

@@ -108,9 +108,9 @@ def _no_row(settings: Settings, name: str | None, params: tuple[str, ...]) -> st
     """That the answer has no row, and why, as far as the query's file says it."""
     from warehouse.query import known_query
 
-    said = f"{name}: no row with {', '.join(params)}" if params else "the answer has no row"
+    empty = f"{name}: no row with {', '.join(params)}" if params else "the answer has no row"
     why = known_query(name, settings.queries).no_rows if name is not None else ""
-    return f"{said}: {why}" if why else said
+    return f"{empty}: {why}" if why else empty
 
 
 def _result(

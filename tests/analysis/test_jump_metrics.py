@@ -1,4 +1,4 @@
-"""Metrics of made-up jumps: heights, countermovement, contact, and their standard deviations."""
+"""Metrics of synthetic jumps: heights, countermovement, contact, and their standard deviations."""
 
 from dataclasses import replace
 

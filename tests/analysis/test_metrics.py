@@ -1,4 +1,4 @@
-"""Metrics of made-up motions are what was made up; those of jumps: test_jump_metrics.py."""
+"""Metrics of synthetic motions are what their definitions give; those of jumps: test_jump_metrics.py."""
 
 from dataclasses import replace
 

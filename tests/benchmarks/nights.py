@@ -15,23 +15,20 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import psutil
 
-from flows.serving.ingest_server import temporary_server
 from flows.serving.programs import PREFECT_APPLICATION
-from tasks.environment import prepare_environment
-from tasks.prefect_login import prefect_login
 from tasks.retention import LEFTOVER_DAYS, PARTIAL
 from tasks.settings import Settings
 from tests.benchmarks.kills import EVERY, VICTIMS, kill, named
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, start_ingest
 from tests.marker_recordings import swinging_markers, written_trc
+from tests.prefect_server import prefect_server
 from warehouse.api import open_home
 from warehouse.content import content_rows
 
@@ -135,18 +132,6 @@ class Nights:
         manifest.write_text(manifest.read_text() + TRIAL.format(name="broken"))
         if not vanished:
             (folder / "broken.trc").write_text((folder / "trial0.trc").read_text()[:900])
-
-
-@contextmanager
-def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
-    """A server of the home for the block, started again where it dies."""
-    settings.make_home()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    prepare_environment(settings, environment)
-    with temporary_server(settings, environment) as (url, wait_until_ready):
-        wait_until_ready()
-        login = prefect_login(settings.prefect_login)
-        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
 
 
 def age_leftovers(home: Path) -> None:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.operation quarantine           # seconds from the command's start
     python -m tests.benchmarks.operation home FOLDER --gb 10  # needs three times as much space in FOLDER
 
-The large home is made up: synthetic trials in the warehouse, and random bytes in place of overlays.
+The large home is generated: synthetic trials in the warehouse, and random bytes in place of overlays.
 """
 
 from __future__ import annotations

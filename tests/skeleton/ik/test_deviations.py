@@ -73,7 +73,7 @@ def test_markers_of_unequal_weights_err_as_these_are_precisions(person: Skeleton
 
 
 def test_markers_that_determine_no_coordinate_give_no_deviation_and_no_outlier(person: Skeleton, q: np.ndarray) -> None:
-    """Six on a toe: whether pelvis, leg or ankle moves it cannot be told."""
+    """Six on a toe: they do not determine whether pelvis, leg or ankle moves it."""
     toe = next(m for m in person.markers if person.body_names[m.body] == "toes_r")
     places_m = np.random.default_rng(0).normal(0, 0.03, (6, 3))
     six = tuple(replace(toe, name=f"toe{i}", location_m=place) for i, place in enumerate(places_m))

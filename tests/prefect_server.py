@@ -1,0 +1,24 @@
+"""A Prefect server of a home, for tests and benchmarks whose flows need not start one of their own each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.serving.ingest_server import temporary_server
+from tasks.environment import prepare_environment
+from tasks.prefect_login import prefect_login
+from tasks.settings import Settings
+
+
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
+    """A server for the block, started again where it dies; gives the variables by which flows find its API."""
+    settings.make_home()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    prepare_environment(settings, environment)
+    with temporary_server(settings, environment) as (url, wait_until_ready):
+        wait_until_ready()
+        login = prefect_login(settings.prefect_login)
+        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}

@@ -78,7 +78,7 @@ class Visit:
             self.problems.append(message.text)
 
     def _note_request(self, url: str, failure: str) -> None:
-        if not url.endswith(".mp4"):  # a seeking player aborts the rest of a part
+        if failure != "net::ERR_ABORTED":  # by the browser: a player that seeks, a page that is left while it loads
             self.problems.append(f"{url}: {failure}")
 
     def _note_host(self, url: str, own: str) -> None:

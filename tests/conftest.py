@@ -1,5 +1,6 @@
 """What every test may need: one thread in torch; an empty warehouse, a person's files, a Prefect server, made once."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,15 @@ LONGEST = (
     "flows/test_marker_ingest.py",
     "body/test_anny_asset.py",
 )
+
+
+gc.disable()  # while all modules are imported
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays for good: no collection of garbage, seconds each in so large a process, visits it."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,12 +1,17 @@
-"""What every test may need: one thread in torch; a person's files and a Prefect server, made once."""
+"""What every test may need: one thread in torch; an empty warehouse, a person's files, a Prefect server, made once."""
 
+import gc
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import torch
 
 from tests.synthetic_person import SyntheticPerson, make_person
+from warehouse import connection
 
 # Files that take a minute or more, in the order in which they begin. Begun last, they would leave the other processes
 # without work. The run that test_ingest.py makes is read by rollout, crashes and marker_ingest, which so seldom wait.
@@ -20,6 +25,15 @@ LONGEST = (
     "flows/test_marker_ingest.py",
     "body/test_anny_asset.py",
 )
+
+
+gc.disable()  # while all modules are imported
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays for good: no collection of garbage, seconds each in so large a process, visits it."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +51,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)  # the tensors are small: more threads only wait for each other
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warehouses_migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new warehouse of this process begins as a copy of an empty one, whose migration takes a tenth of a second.
+
+    Processes that a test starts migrate their own, as a user's do; so does `tests/warehouse/test_migrate.py`.
+    """
+    connect = connection._connect
+    empty = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
+    with connection.opened_for_writing(empty):
+        pass
+
+    def connected(database: Path, *arguments: Any, read_only: bool) -> duckdb.DuckDBPyConnection:
+        if not read_only and not database.exists():
+            shutil.copyfile(empty, database)
+        return connect(database, *arguments, read_only=read_only)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "_connect", connected)
+        yield
 
 
 @pytest.fixture(scope="session")

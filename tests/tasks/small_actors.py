@@ -11,7 +11,7 @@ from pathlib import Path
 from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
 
-STAGE_S = 1.0  # long beside what Prefect needs for a task run, also on a busy machine
+STAGE_S = 0.4  # long beside what Prefect needs for a task run, also on a busy machine
 
 
 class SmallActor:

@@ -1,4 +1,4 @@
-"""The schedule of a run on eight slots of real engines, with stages that only sleep."""
+"""The schedule of a run on four slots of real engines, with stages that only sleep."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.tasks.small_actors import STAGE_S, SleepingActor
 from tests.warehouse.trials import session_of
 from warehouse.connection import opened_for_reading
 
-SLOTS = 8
+SLOTS = 4
 METHOD = PinnedMethod("mqhmr", (), (), 0)
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -131,7 +131,7 @@ def engines(actors: list[Any], client: Client) -> dict[str, Any]:
 def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
     actors: list[Any], client: Client, tmp_path: Path
 ) -> None:
-    trials = [planned(tmp_path, f"trial{i:03d}") for i in range(112)]  # many: at the end, slots fall idle one by one
+    trials = [planned(tmp_path, f"trial{i:03d}") for i in range(56)]  # many: at the end, slots fall idle one by one
     schedule = Schedule(ranked(trials), **engines(actors, client))
     outcomes = run(schedule)
     assert sorted(outcomes.loaded) == [trial.trial_id for trial in trials]
@@ -139,8 +139,8 @@ def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
     assert busy > 0.95, f"{busy:.3f} of the slots' time"
 
 
-def test_one_clip_of_twenty_shards_fills_all_slots(actors: list[Any], client: Client, tmp_path: Path) -> None:
-    trial = planned(tmp_path, "match", shards=20)
+def test_one_clip_of_many_shards_fills_all_slots(actors: list[Any], client: Client, tmp_path: Path) -> None:
+    trial = planned(tmp_path, "match", shards=10)
     assert run(Schedule([trial], **engines(actors, client))).loaded == ["match"]
     shards_of_actor = Counter(file.read_text() for file in trial.perceived)
     assert len(shards_of_actor) == SLOTS

@@ -82,16 +82,29 @@ def test_intervals_hold_the_truth_as_often_as_they_should(tmp_path: Path) -> Non
 
 
 def test_components_of_an_unbalanced_design_are_found_again(tmp_path: Path) -> None:
-    rng = np.random.default_rng(7)
-    values = {}
-    for athlete in range(30):
-        mean = 60 + 8 * rng.standard_normal()
-        days = [mean + 3 * rng.standard_normal() for _ in range(2 + athlete % 3)]
-        values[f"a{athlete}"] = [[day + 2 * rng.standard_normal() for _ in range(1 + athlete % 4)] for day in days]
-    (row,) = rows(published(tmp_path, trials_of(values)), "reliability", metric=METRIC)
-    assert row["sd_within_session"] == pytest.approx(2.0, rel=0.2)
-    assert row["sd_between_sessions"] == pytest.approx(3.0, rel=0.3)
-    assert row["sd_between_athletes"] == pytest.approx(8.0, rel=0.4)
+    """Means over 40 metrics of 8 athletes, who have two to four sessions of one to four trials."""
+    rng, count = np.random.default_rng(7), 40
+    trials = []
+    for athlete in range(8):
+        mean = 60 + 8 * rng.standard_normal(count)
+        for session in range(2 + athlete % 3):
+            day = mean + 3 * rng.standard_normal(count)
+            for number in range(1 + (athlete + session) % 4):
+                values = day + 2 * rng.standard_normal(count)
+                trials.append(
+                    SyntheticTrial(
+                        f"a{athlete}{number}",
+                        athlete=f"a{athlete}",
+                        session=f"s{session}",
+                        date=f"2026-11-{session + 1:02d}",
+                        time_s=np.arange(2) / 50,
+                        metrics=[(f"m{metric}", "left", value) for metric, value in enumerate(values)],
+                    )
+                )
+    found = rows(published(tmp_path, trials), "reliability")
+    assert len(found) == count
+    for part, truth in (("within_session", 2.0), ("between_sessions", 3.0), ("between_athletes", 8.0)):
+        assert np.mean([row[f"sd_{part}"] ** 2 for row in found]) == pytest.approx(truth**2, rel=0.2), part
 
 
 @pytest.mark.parametrize("values", [{"ann": [[60.0]]}, {"ann": [[60.0, 61.0]]}, {"ann": [[60.0], [62.0]]}])

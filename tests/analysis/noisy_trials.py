@@ -96,13 +96,17 @@ class NoisyTrial:
                 },
             )
 
+    def motions(self, draws: int, *, seed: int) -> Iterator[Motion]:
+        """Measurements of the motion."""
+        rng = np.random.default_rng(seed)
+        yield from (self._moved(self.motion, self._errors(rng)) for _ in range(draws))
+
     def moments(self, event: str, draws: int, *, seed: int) -> Iterator[tuple[float, float]]:
         """Error and standard deviation, seconds, of an event of the trial in measurements of it that have one."""
-        rng = np.random.default_rng(seed)
         true_s = [one.time_s for one in self.events if one.event == event]
-        for _ in range(draws if true_s else 0):
-            events, _ = analyse_motion(self._moved(self.motion, self._errors(rng)), activity=self.activity)
-            yield from ((one.time_s - true_s[0], one.sd_s or 0.0) for one in events if one.event == event)
+        for one in self.motions(draws if true_s else 0, seed=seed):
+            events, _ = analyse_motion(one, activity=self.activity)
+            yield from ((at.time_s - true_s[0], at.sd_s or 0.0) for at in events if at.event == event)
 
     def _values(self, one: Motion, events: Sequence[Event], flights: Flights) -> Values:
         found = find_metrics(one, events, flights, activity=self.activity)
@@ -280,12 +284,12 @@ def squat() -> NoisyTrial:
     return _bent(base, "squat", bump(base.time_s, 1.25, width_s=0.3))
 
 
-def _jump() -> NoisyTrial:
+def a_jump() -> NoisyTrial:
     base = countermovement_jump()
     return _bent(base, "countermovement_jump", base.coordinates["knee_angle_l"] / 80)
 
 
-def _drop() -> NoisyTrial:
+def a_drop() -> NoisyTrial:
     """Knees that are bent by about 30 degrees at contact and 45 more later, and much else near a criterion."""
     base = landing()
     angles = {}
@@ -340,8 +344,8 @@ TRIALS: Sequence[Callable[[], NoisyTrial]] = (
     lambda: _gait(runner(duration_s=1.7), "run", stride_s=0.7, speed_m_s=3.5),
     lambda: _gait(runner(duration_s=1.7), "sprint", stride_s=0.7, speed_m_s=3.5),
     squat,
-    _jump,
-    _drop,
+    a_jump,
+    a_drop,
     a_kick,
     a_throw,
 )

@@ -65,12 +65,9 @@ def group_cycles(ask: Ask, coordinate: str, group: Mapping[str, str]) -> pl.Data
     Raises:
         QueryError: there is no such coordinate or name.
     """
-    rows = ask("cycle_curves", {"coordinate": coordinate, **group})
-    listed = rows.group_by(*CYCLE, "run_number", maintain_order=True).agg(
-        pl.col("value").cast(pl.Float64).alias("curve")
-    )
+    rows = ask("cycle_curves", {"coordinate": coordinate, **group}).select(*CYCLE, "run_number", "curve")
     known = pl.col("curve").list.drop_nulls().list.len()
-    return listed.with_columns(((pl.col("curve").list.len() == POINTS) & (known == POINTS)).alias("is_whole"))
+    return rows.with_columns(((pl.col("curve").list.len() == POINTS) & (known == POINTS)).alias("is_whole"))
 
 
 def compare_groups(

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from tasks.dask_pool import joined, while_workers_live
 from tasks.settings import Settings
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.derive import DerivedSessions, derive_sessions, sessions_to_derive
+from warehouse.connection import opened_for_reading
+from warehouse.derive import DerivedSessions, derive_sessions, derive_sessions_on, sessions_to_derive
 
 if TYPE_CHECKING:
+    import duckdb
     from distributed import Client
 
-BATCH_FRAMES = 200_000  # of one call: seconds, and some hundred MB of memory
+BATCH_FRAMES = 400_000  # of one call: seconds, and some hundred MB of memory
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,18 @@ def _cluster(
         with joined(settings.dask_address) as client:
             yield partial(_derived_there, client, settings.snapshot), max(sum(client.nthreads().values()), 1)
     else:
-        yield partial(_derived_here, settings), settings.cores
+        with opened_for_reading(settings.snapshot) as connection:
+            yield partial(_derived_here, connection, settings.cores), settings.cores
 
 
-def _derived_here(settings: Settings, batches: Sequence[Sequence[str]]) -> Sequence[DerivedSessions]:
+def _derived_here(
+    connection: duckdb.DuckDBPyConnection, cores: int, batches: Sequence[Sequence[str]]
+) -> Sequence[DerivedSessions]:
     from dask.base import compute
     from dask.delayed import delayed
 
-    calls = [delayed(derive_sessions, pure=False)(settings.snapshot, batch) for batch in batches]
-    derived: tuple[DerivedSessions, ...] = compute(*calls, scheduler="threads", num_workers=settings.cores)
+    derive = delayed(lambda batch: derive_sessions_on(connection, batch), pure=False)  # a connection has no token
+    derived: tuple[DerivedSessions, ...] = compute(*map(derive, batches), scheduler="threads", num_workers=cores)
     return derived
 
 

@@ -22,7 +22,7 @@ DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalExcepti
 REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
 HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
-# Of files that never change, for many short answers; a cursor has only the global settings.
+# Of files that never change, for many answers; a cursor has only the global settings.
 KEPT_FOOTERS = "SET GLOBAL parquet_metadata_cache = true"
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
@@ -82,6 +82,7 @@ def opened_for_reading(
         add_quantiles(connection)
         with suppress(duckdb.InvalidInputException):  # locked: another thread has it open, too
             connection.execute(QUIET)
+            connection.execute(KEPT_FOOTERS)
             if sealed:
                 _seal(connection, database)
                 connection.execute("SET lock_configuration = true")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
@@ -18,6 +18,8 @@ from biopose.analysis.motion import Motion
 UP = np.array([0.0, 1.0, 0.0])
 LEAST_PROJECTED = 0.5  # of a thigh's length: less, and a centimetre changes its angle by three degrees or more
 LEG = ("hip", "knee", "ankle")
+ALONG_ELBOW_AXIS = 0.16  # of the forearm lies along the axis of the elbow, in the Rajagopal family
+MOST_STRAIGHT = 0.98  # cosine of the least angle between forearm and upper arm
 BELOW_LUMBAR = 0.3  # of the line from hips to shoulders lies below the lumbar joint, in the Rajagopal family's trunk
 TRUNK_LEAN: Slopes = {"pelvis_tilt": 1.0, "lumbar_extension": 1.0}  # by how much each changes `trunk_lean_deg`
 
@@ -67,16 +69,18 @@ class Angle:
         deg: (T,).
         sd_deg: (T,) its standard deviation.
         varying_sd_deg: (T,) of what of that varies through the trial.
+        person_sd_deg: (T,) of what of it is the same in every trial of the person.
     """
 
     deg: FloatArray
     sd_deg: FloatArray
     varying_sd_deg: FloatArray
+    person_sd_deg: FloatArray
 
     @classmethod
     def of(cls, motion: Motion, deg: FloatArray, slopes: Slopes) -> Angle:
         """An angle (T,) that changes with coordinates."""
-        return cls(deg, sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes))
+        return cls(deg, *(of(motion, slopes) for of in (sd_of_sum, varying_sd_of_sum, person_sd_of_sum)))
 
     @property
     def varying(self) -> Angle:
@@ -87,6 +91,10 @@ class Angle:
         """Value and standard deviation at a moment of a standard deviation."""
         value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
         return value, float(np.hypot(moving, at(self.sd_deg, motion.time_s, moment_s)))
+
+    def person_sd_at(self, motion: Motion, moment_s: float) -> float:
+        """Standard deviation at a moment of what is the same in every trial of the person."""
+        return float(at(self.person_sd_deg, motion.time_s, moment_s))
 
 
 def is_known(motion: Motion, moment_s: float) -> bool:
@@ -239,9 +247,10 @@ def shoulder_external_rotation_deg(motion: Motion, side: Side, *, near_s: float)
         side: of the arm.
         near_s: a moment, such as release, in the frame next to which it lies from -90 to 270.
     """
-    arm, letter = _arm(motion, side), side[0]
-    forearm = motion.points_m[f"wrist_{letter}"] - motion.points_m[f"elbow_{letter}"]
-    turned = np.degrees(np.arctan2((forearm * arm.upwards).sum(axis=1), (forearm * _unit(arm.zero)).sum(axis=1)))
+    arm = _arm(motion, side)
+    turned = np.degrees(
+        np.arctan2((arm.forearm * arm.upwards).sum(axis=1), (arm.forearm * _unit(arm.zero)).sum(axis=1))
+    )
     defined = np.flatnonzero((np.linalg.norm(arm.zero, axis=1) >= LEAST_PROJECTED) & np.isfinite(turned))
     rotation_deg = np.full(len(turned), np.nan)
     if len(defined):
@@ -254,9 +263,11 @@ def shoulder_external_rotation_deg(motion: Motion, side: Side, *, near_s: float)
 def shoulder_rotation_slopes(motion: Motion, side: Side) -> Slopes:
     """By how much the above changes with each coordinate: of an arm that points sideways, with its flexion, too.
 
-    The trunk's bending turns the line from the hips to the shoulders by less than the arm.
+    The trunk's bending turns the line from the hips to the shoulders by less than the arm. The elbow's axis is not
+    quite across the forearm, which therefore turns about the upper arm as the elbow extends.
     """
     arm, letter = _arm(motion, side), side[0]
+    bent = ((arm.along * arm.forearm).sum(axis=1)).clip(-MOST_STRAIGHT, MOST_STRAIGHT)
     flexion = np.radians(motion.coordinates[f"arm_flex_{letter}"])
     of_zero = np.linalg.norm(arm.zero, axis=1).clip(min=LEAST_PROJECTED)
     by_flexion = (arm.upwards * np.cross(arm.right, arm.ahead)).sum(axis=1) / of_zero
@@ -265,6 +276,7 @@ def shoulder_rotation_slopes(motion: Motion, side: Side) -> Slopes:
         f"arm_rot_{letter}": -1.0,
         f"arm_flex_{letter}": by_flexion,
         f"arm_add_{letter}": by_adduction,
+        f"elbow_flex_{letter}": -ALONG_ELBOW_AXIS * bent / (1 - bent**2),
         "lumbar_extension": BELOW_LUMBAR * by_flexion,
     }
 
@@ -278,12 +290,16 @@ class _Arm:
         ahead: likewise.
         zero: across the upper arm, the part of `ahead` where the forearm's rotation is 0.
         upwards: across both, where it is 90 degrees.
+        along: the upper arm, to the elbow.
+        forearm: to the wrist.
     """
 
     right: FloatArray
     ahead: FloatArray
     zero: FloatArray
     upwards: FloatArray
+    along: FloatArray
+    forearm: FloatArray
 
 
 def _arm(motion: Motion, side: Side) -> _Arm:
@@ -293,7 +309,8 @@ def _arm(motion: Motion, side: Side) -> _Arm:
     right = _unit(points["shoulder_r"] - points["shoulder_l"])
     ahead = _unit(np.cross(up, right))
     zero = ahead - (ahead * upper).sum(axis=1, keepdims=True) * upper
-    return _Arm(right, ahead, zero, _unit(np.cross(upper, zero) * (-1 if side == "left" else 1)))
+    forearm = _unit(points[f"wrist_{letter}"] - points[f"elbow_{letter}"])
+    return _Arm(right, ahead, zero, _unit(np.cross(upper, zero) * (-1 if side == "left" else 1)), upper, forearm)
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
-from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes, single_hidden_strikes
 from biopose.analysis.tables import Event, Metric
@@ -33,7 +33,22 @@ STANDING = (
     "alone is on the ground."
 )
 
-Values = tuple[FloatArray, FloatArray]  # of single steps or strides, and their standard deviations
+
+class Reading(NamedTuple):
+    """A value of a single step or stride.
+
+    Attributes:
+        value: NaN where it is not known.
+        sd: its standard deviation.
+        constant_sd: of that the part that is the same in every trial of the person.
+    """
+
+    value: float
+    sd: float
+    constant_sd: float = 0.0
+
+
+Values = Sequence[Reading]
 BySide = Mapping[Side, Values | str]  # or why there are none
 
 
@@ -69,10 +84,10 @@ def gait_metrics(
         contacts = {side: _contacts_s(motion, events, states, side, running=running) for side in SIDES}
         yield from medians("contact_time", contacts)
         yield from _duty_factors(contacts, strides)
-    if known := [_median(times) for times in strides.values() if not isinstance(times, str) and len(times[0])]:
+    if known := [_median(times) for times in strides.values() if not isinstance(times, str) and times]:
         stride_s, sd_s = (
-            float(np.mean([s for s, _ in known])),
-            float(np.linalg.norm([sd for _, sd in known])) / len(known),
+            float(np.mean([one.value for one in known])),
+            float(np.linalg.norm([one.sd for one in known])) / len(known),
         )
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
         yield metric("cadence", cadence, sd=cadence * sd_s / stride_s)
@@ -116,9 +131,8 @@ def medians(name: str, values: BySide) -> Iterator[Metric]:
     for side, found in values.items():
         if isinstance(found, str):
             yield unknown_metric(name, side=side, reason=found)
-        elif len(found[0]):
-            value, sd = _median(found)
-            yield metric(name, value, side=side, sd=sd)
+        elif found:
+            yield metric(name, side=side, **_median(found)._asdict())
 
 
 def _duty_factors(contacts: BySide, strides: BySide) -> Iterator[Metric]:
@@ -128,16 +142,16 @@ def _duty_factors(contacts: BySide, strides: BySide) -> Iterator[Metric]:
         if isinstance(contact, str) or isinstance(stride, str):
             reason = contact if isinstance(contact, str) else str(stride)
             yield unknown_metric("duty_factor", side=side, reason=reason)
-        elif len(contact[0]) and len(stride[0]):
-            (contact_s, contact_sd_s), (stride_s, stride_sd_s) = _median(contact), _median(stride)
+        elif contact and stride:
+            (contact_s, contact_sd_s, _), (stride_s, stride_sd_s, _) = _median(contact), _median(stride)
             share = contact_s / stride_s
             variance_s2 = contact_sd_s**2 - share * (1 - share) * stride_sd_s**2
             yield metric("duty_factor", share, side=side, sd=np.sqrt(max(variance_s2, 0.0)) / stride_s)
 
 
-def _median(found: Values) -> tuple[float, float]:
-    values, sds = found
-    return float(np.median(values)), float(np.median(sds))
+def _median(found: Values) -> Reading:
+    """Of values and of deviations."""
+    return Reading(*np.median(found, axis=0).tolist())
 
 
 def strides_of(
@@ -187,7 +201,7 @@ def _contacts_s(
     if not kept:
         return STANDING if known else _durations([])
     durations = _durations(kept)
-    contact_s, rate_hz = float(np.median(durations[0])), 1 / motion.interval_s
+    contact_s, rate_hz = _median(durations).value, 1 / motion.interval_s
     if too_short(motion, contact_s):
         return (
             f"Contacts of about {contact_s:.2f} s have fewer than {LEAST_FRAMES} frames at {rate_hz:.0f} frames/s and "
@@ -212,9 +226,7 @@ def _between(motion: Motion, start: Event, end: Event) -> NDArray[np.bool_]:
 
 
 def _durations(pairs: Sequence[tuple[Event, Event]]) -> Values:
-    times = np.array([b.time_s - a.time_s for a, b in pairs])
-    sds = np.array([np.hypot(a.sd_s or 0.0, b.sd_s or 0.0) for a, b in pairs])
-    return times, sds
+    return [Reading(b.time_s - a.time_s, float(np.hypot(a.sd_s or 0.0, b.sd_s or 0.0))) for a, b in pairs]
 
 
 def _speed(motion: Motion) -> Iterator[Metric]:

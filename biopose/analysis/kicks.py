@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from biopose.analysis.body_geometry import Angle, lacking, of_both_sides
+from biopose.analysis.body_geometry import lacking, of_both_sides
 from biopose.analysis.body_points import CENTER_OF_MASS, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.extremes import peak_and_range
 from biopose.analysis.motion import Motion
 from biopose.analysis.swings import (
-    RATE_NOISE_DEG_S,
     Swing,
     fastest_swing,
     never_determined,
-    peak_between,
+    peak_rate_between,
     rate_deg_s,
     speed_metric,
     too_slow,
@@ -66,8 +65,8 @@ def _knee_extension(motion: Motion, kick: Swing) -> Metric:
     name, knee = "knee_extension_velocity_peak", f"knee_angle_{kick.side[0]}"
     start_s, end_s = kick.time_s - SWING_S, kick.time_s + AFTER_S
     reason = too_slow(motion, "leg") or undetermined_between(motion, [knee], start_s, end_s)
-    rate = rate_deg_s(motion, Angle.of(motion, -motion.coordinates[knee], {knee: 1.0}))
-    peak = None if reason else peak_between(motion, rate.deg, start_s, end_s, least_noise=RATE_NOISE_DEG_S)
+    rate = rate_deg_s(motion, -motion.coordinates[knee], {knee: 1.0})
+    peak = None if reason else peak_rate_between(motion, rate, start_s, end_s)
     if peak is None:
         return unknown_metric(name, side=kick.side, reason=reason or NO_PEAK)
     return metric(name, float(rate.deg[peak[0]]), side=kick.side, sd=rate.sd_deg[peak[0]])

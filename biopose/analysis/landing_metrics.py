@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from biopose.analysis.angle_errors import person_sd_of_sum, sd_of_sum
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
     TRUNK_LEAN,
     UP,
     Angle,
-    at,
     facing,
     frontal_knee_deg,
     frontal_knee_slopes,
@@ -35,7 +34,6 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import begins_from_box
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.jump_metrics import LANDING_S
-from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
@@ -104,11 +102,10 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
         {(name, when): angle.at(motion, *moment) for name, angle in of.items() for when, moment in moments.items()}
         for of in (angles, {name: angle.varying for name, angle in angles.items()})
     )
-    person_sds = _person_sds(motion, side)
     for name, (angle, when) in READINGS.items():
         value, sd = read_at[angle, when]
         if math.isfinite(value):
-            constant_sd = float(at(person_sds[angle], motion.time_s, moments[when][0]))
+            constant_sd = angles[angle].person_sd_at(motion, moments[when][0])
             yield metric(name, value, side=side, sd=sd, constant_sd=constant_sd)
         else:
             yield unknown_metric(name, side=side, reason=LEVEL_THIGH)
@@ -126,16 +123,6 @@ def _angles(motion: Motion, side: Side) -> Mapping[str, Angle]:
     }
     frontal = Angle.of(motion, frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
     return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle.of(motion, trunk_lean_deg(motion), TRUNK_LEAN)}
-
-
-def _person_sds(motion: Motion, side: Side) -> Mapping[str, FloatArray]:
-    """(T,) of each angle of READINGS the error that is the same in every trial of a person, degrees."""
-    slopes = {
-        "knee_flexion": {f"knee_angle_{side[0]}": 1.0},
-        "hip_adduction": {f"hip_adduction_{side[0]}": 1.0},
-        "knee_frontal_angle": frontal_knee_slopes(motion, side),
-    }
-    return {name: person_sd_of_sum(motion, of) for name, of in slopes.items()}
 
 
 def _margins(

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
     at,
     facing,
@@ -36,6 +36,7 @@ from biopose.analysis.gait_metrics import (
     RUNNING,
     SECONDS_A_MINUTE,
     STANDING,
+    Reading,
     Values,
     known_between,
     medians,
@@ -102,7 +103,7 @@ def step_metrics(
         yield from _leg_stiffness(motion, metrics)
 
 
-def stride_length_m(motion: Motion, start: Event, end: Event) -> tuple[float, float] | None:
+def stride_length_m(motion: Motion, start: Event, end: Event) -> Reading | None:
     """The pelvis's way over the ground and its standard deviation; None where a frame at either end is not trusted.
 
     Args:
@@ -121,7 +122,7 @@ def stride_length_m(motion: Motion, start: Event, end: Event) -> tuple[float, fl
     length_m = float(np.hypot(*along_m))
     variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
     way_in_sd_m = length_m / (end.time_s - start.time_s) * np.hypot(start.sd_s or 0.0, end.sd_s or 0.0)
-    return length_m, float(np.sqrt(variance_m2 + way_in_sd_m**2))
+    return Reading(length_m, float(np.sqrt(variance_m2 + way_in_sd_m**2)))
 
 
 def _stride_lengths(motion: Motion, strides: Sequence[tuple[int, Event, Event]]) -> Values | str:
@@ -171,7 +172,7 @@ def is_whole(motion: Motion, step: Step) -> bool:
     return is_known(motion, step.strike.time_s) and is_known(motion, step.before.time_s)
 
 
-def of_step(motion: Motion, name: str, step: Step) -> tuple[float, float]:
+def of_step(motion: Motion, name: str, step: Step) -> Reading:
     """A metric of a whole step and its standard deviation; NaN where it is not known.
 
     Args:
@@ -187,7 +188,7 @@ def of_step(motion: Motion, name: str, step: Step) -> tuple[float, float]:
     return _reach(motion, step, side, POINT[name])
 
 
-def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
+def _step_length(motion: Motion, step: Step, side: Side) -> Reading:
     """Between the heels, each where it struck, along where the pelvis faces in between.
 
     What both legs err by all the time is the same at either end.
@@ -210,27 +211,32 @@ def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
             ),
         ]
         variances.append(np.square(parts).sum())
-    return ends_m[1] - ends_m[0], float(np.sqrt(sum(variances)))
+    return Reading(ends_m[1] - ends_m[0], float(np.sqrt(sum(variances))))
 
 
-def _reach(motion: Motion, step: Step, side: Side, point: str) -> tuple[float, float]:
+def _reach(motion: Motion, step: Step, side: Side, point: str) -> Reading:
     """How far a point of the foot that strikes lies ahead of the centre of mass."""
     ahead_m = (motion.points_m[f"{point}_{side[0]}"] - motion.points_m[CENTER_OF_MASS]) @ facing(
         motion, step.before.time_s, step.strike.time_s
     )
     value_m, moving_m = read(motion, _at(motion, ahead_m), step.strike.time_s, step.strike.sd_s or 0.0)
-    sd_m = _at(motion, sd_of_sum(motion, foot_reach_slopes(motion, side, point)))(step.strike.time_s)
-    return value_m, float(np.hypot(moving_m, sd_m))
+    return _with_angles(motion, value_m, moving_m, foot_reach_slopes(motion, side, point), step.strike.time_s)
 
 
-def _shank_angle(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
+def _shank_angle(motion: Motion, step: Step, side: Side) -> Reading:
     """Of the shank from the vertical, positive with the ankle ahead of the knee."""
     down_m = motion.points_m[f"ankle_{side[0]}"] - motion.points_m[f"knee_{side[0]}"]
     forward = facing(motion, step.before.time_s, step.strike.time_s)
     angle_deg = np.degrees(np.arctan2(down_m @ forward, -down_m[:, 1]))
     value_deg, moving_deg = read(motion, _at(motion, angle_deg), step.strike.time_s, step.strike.sd_s or 0.0)
-    sd_deg = _at(motion, sd_of_sum(motion, sagittal_slopes(side, "hip_flexion", "knee_angle")))(step.strike.time_s)
-    return value_deg, float(np.hypot(moving_deg, sd_deg))
+    slopes = sagittal_slopes(side, "hip_flexion", "knee_angle")
+    return _with_angles(motion, value_deg, moving_deg, slopes, step.strike.time_s)
+
+
+def _with_angles(motion: Motion, value: float, moving_sd: float, slopes: Slopes, moment_s: float) -> Reading:
+    """A value at a moment with the deviation that the moment's gives it and that of the angles which it rests on."""
+    sd, person_sd = (_at(motion, of(motion, slopes))(moment_s) for of in (sd_of_sum, person_sd_of_sum))
+    return Reading(value, float(np.hypot(moving_sd, sd)), person_sd)
 
 
 def _double_support(
@@ -249,7 +255,7 @@ def _double_support(
 
 def double_support_of(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, start: Event, end: Event
-) -> tuple[float, float] | None:
+) -> Reading | None:
     """The share of a stride and its standard deviation; None without each foot's events once, in order.
 
     Args:
@@ -268,13 +274,13 @@ def double_support_of(
     return _share_of_both([start, *inside, end]) if known else None
 
 
-def _share_of_both(moments: Sequence[Event]) -> tuple[float, float]:
+def _share_of_both(moments: Sequence[Event]) -> Reading:
     """Of strike, other foot's off and strike, off, strike; the events err independently."""
     strike_s, off_other_s, strike_other_s, off_s, end_s = (event.time_s for event in moments)
     stride_s = end_s - strike_s
     share = (off_other_s - strike_s + off_s - strike_other_s) / stride_s
     slopes = np.array([share - 1, 1.0, -1.0, 1.0, -share]) / stride_s
-    return share, float(np.linalg.norm(slopes * [event.sd_s or 0.0 for event in moments]))
+    return Reading(share, float(np.linalg.norm(slopes * [event.sd_s or 0.0 for event in moments])))
 
 
 def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]) -> Iterator[Metric]:
@@ -372,7 +378,5 @@ def _at(motion: Motion, values: FloatArray) -> Callable[[float], float]:
     return lambda moment_s: float(at(values, motion.time_s, moment_s))
 
 
-def _values(found: Sequence[tuple[float, float]]) -> Values:
-    of = np.array(found, dtype=np.float64).reshape(-1, 2)
-    known = of[np.isfinite(of[:, 0])]
-    return known[:, 0], known[:, 1]
+def _values(found: Sequence[Reading]) -> Values:
+    return [one for one in found if np.isfinite(one.value)]

@@ -14,7 +14,7 @@ from biopose.analysis.body_geometry import lacking, leg_length_m, of_both_sides
 from biopose.analysis.body_points import Side
 from biopose.analysis.definitions import metric
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_metrics import RUNNING, too_short
+from biopose.analysis.gait_metrics import RUNNING, Reading, too_short
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States
 from biopose.analysis.step_metrics import (
@@ -91,7 +91,7 @@ def stride_metrics(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
         if share:
             yield _metric("double_support", share, side)
     if (oscillation := oscillation_m(gait.motion, start, end)) is not None:
-        yield _metric("vertical_oscillation", (oscillation, oscillation_sd_m(gait.motion, oscillation)), side)
+        yield _metric("vertical_oscillation", Reading(oscillation, oscillation_sd_m(gait.motion, oscillation)), side)
     if gait.activity == "run":
         yield from _leg_stiffness(gait, side, start, end)
 
@@ -113,12 +113,12 @@ def _leg_stiffness(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
     speed_sd = float(np.hypot(length[1], values[2] * _sd_s(start, end))) / stride_s
     found = stiffness_of(values, np.array([*sds, speed_sd]), leg_length_m=leg_length_m(motion, side))
     if found:
-        yield _metric("leg_stiffness", found, side)
+        yield _metric("leg_stiffness", Reading(*found), side)
 
 
 def _sd_s(start: Event, end: Event) -> float:
     return float(np.hypot(start.sd_s or 0.0, end.sd_s or 0.0))
 
 
-def _metric(name: str, found: tuple[float, float], side: Side) -> Metric:
-    return metric(name, found[0], side=side, sd=found[1])
+def _metric(name: str, found: Reading, side: Side) -> Metric:
+    return metric(name, side=side, **found._asdict())

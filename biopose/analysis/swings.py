@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import Angle
 from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
-from biopose.analysis.derivatives import derivative, vertex_s, vertex_sd_s
+from biopose.analysis.derivatives import VERTEX_REACH_S, derivative, vertex_s, vertex_sd_s
 from biopose.analysis.foot_clearance import evidence_of
 from biopose.analysis.gait_metrics import LEAST_FRAMES
 from biopose.analysis.measured_trial import FloatArray
@@ -23,6 +24,8 @@ from biopose.analysis.sampled_extremes import SMOOTH_S
 from biopose.analysis.tables import Metric
 
 RATE_WINDOW_S = 0.02  # from a frame to either end of the window of a velocity
+BEND_S = 0.03  # likewise of how a curve bends at its peak
+ROUGHER = np.sqrt(3)  # by which a rate with those errors changes faster than they do
 FASTER = 1.3  # times the other side's: less, and the run-up or the other arm's swing may be taken for it
 NEAR_S, HIDING_S = 0.3, 0.03  # of the fastest moment: a longer gap may hide one that is faster
 ACCELERATION_S = 0.05  # of a pitcher's arm from the greatest external rotation to release, or of a kicking shank, about
@@ -65,7 +68,7 @@ def fastest_swing(
         turned_by: by joint about which they turn the limb, the coordinates without their side.
     """
     body_m = motion.points_m[CENTER_OF_MASS]
-    speeds = {side: _speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"] - body_m) for side in SIDES}
+    speeds = {side: speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"] - body_m) for side in SIDES}
     known = motion.body_known & np.isfinite(list(speeds.values())).all(axis=0)
     if known.sum() < LEAST_FRAMES:
         return f"Fewer than {LEAST_FRAMES} frames can be trusted."
@@ -76,7 +79,7 @@ def fastest_swing(
     if most[side] < FASTER * most[OTHER[side]]:
         fast, slow = most[side], most[OTHER[side]]
         return f"Which {limb} swings is open: {fast:.1f} m/s of the {side} one, {slow:.1f} m/s of the other."
-    speed = _speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"])
+    speed = speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"])
     frame = int(np.where(known, speed, -1.0).argmax())
     if frame in (0, len(motion) - 1) or not known[frame - 1 : frame + 2].all():
         return f"The {limb} is fastest beside frames that are missing or cannot be trusted."
@@ -143,20 +146,23 @@ def speed_metric(motion: Motion, name: str, swing: Swing, *, limb: str) -> Metri
     return metric(name, swing.speed_m_s, side=swing.side, sd=swing.speed_sd_m_s)
 
 
-def rate_deg_s(motion: Motion, angle: Angle) -> Angle:
-    """(T,) an angle's rate of change, degrees a second.
+def rate_deg_s(motion: Motion, deg: FloatArray, slopes: Slopes) -> Angle:
+    """(T,) rate of change of an angle (T,) that changes with coordinates, degrees a second.
 
-    Its standard deviation is as if the angle erred independently at both ends of the window; errors that last longer
-    change it less.
+    Its standard deviation is that of errors whose correlation falls as `sampled_extremes` says, and of how the slopes
+    change: what a coordinate errs by, constant or not, then moves the angle by more or less.
     """
-    rate = derivative(angle.deg, motion.time_s, order=1, degree=3, half_window_s=RATE_WINDOW_S)
-    window_s = 2 * max(RATE_WINDOW_S, motion.interval_s)
-    rate_sd = np.sqrt(2) * angle.varying_sd_deg / window_s
-    return Angle(rate, rate_sd, rate_sd)
+    changing = {name: _rate(motion, of) for name, of in slopes.items() if isinstance(of, np.ndarray)}
+    rate_sd = np.hypot(varying_sd_of_sum(motion, slopes) / SMOOTH_S, sd_of_sum(motion, changing) if changing else 0.0)
+    return Angle(_rate(motion, deg), rate_sd, rate_sd, np.zeros(len(motion)))
+
+
+def _rate(motion: Motion, values: FloatArray) -> FloatArray:
+    return derivative(values, motion.time_s, order=1, degree=3, half_window_s=RATE_WINDOW_S)
 
 
 def peak_between(
-    motion: Motion, values: FloatArray, start_s: float, end_s: float, *, least_noise: float
+    motion: Motion, values: FloatArray, start_s: float, end_s: float, *, least_noise: float, rate_sd: FloatArray
 ) -> tuple[int, float, float] | None:
     """Frame, time and the time's standard deviation of the greatest value strictly between two moments.
 
@@ -168,6 +174,7 @@ def peak_between(
         start_s: the first moment.
         end_s: the last.
         least_noise: standard deviation of a value.
+        rate_sd: (T,) of the values' rate of change, a second, by errors that neighbouring frames share.
     """
     frames = np.flatnonzero((motion.time_s >= start_s) & (motion.time_s <= end_s))
     if len(frames) < LEAST_FRAMES or not np.isfinite(values[frames]).all() or not motion.body_known[frames].all():
@@ -178,7 +185,15 @@ def peak_between(
     known = np.isfinite(values)
     at = int(known[:frame].sum())
     sd_s = vertex_sd_s(values[known], motion.time_s[known], at, least_noise=least_noise)
-    return frame, vertex_s(values, motion.time_s, frame), sd_s
+    bend = abs(float(derivative(values[known], motion.time_s[known], order=2, degree=2, half_window_s=BEND_S)[at]))
+    shared_s = min(float(rate_sd[frame]) / max(bend, 1e-6), VERTEX_REACH_S)
+    return frame, vertex_s(values, motion.time_s, frame), float(np.hypot(sd_s, shared_s))
+
+
+def peak_rate_between(motion: Motion, rate: Angle, start_s: float, end_s: float) -> tuple[int, float, float] | None:
+    """As `peak_between`, of a rate by `rate_deg_s`."""
+    rate_sd = ROUGHER * rate.varying_sd_deg / SMOOTH_S
+    return peak_between(motion, rate.deg, start_s, end_s, least_noise=RATE_NOISE_DEG_S, rate_sd=rate_sd)
 
 
 def undetermined_between(motion: Motion, coordinates: Sequence[str], start_s: float, end_s: float) -> str | None:
@@ -188,6 +203,7 @@ def undetermined_between(motion: Motion, coordinates: Sequence[str], start_s: fl
     return f"Not determined in {gaps} of {inside.sum()} frames: markers are missing." if gaps else None
 
 
-def _speed_m_s(motion: Motion, points_m: FloatArray) -> FloatArray:
+def speed_m_s(motion: Motion, points_m: FloatArray) -> FloatArray:
+    """(T,) how fast a point (T, 3) moves."""
     velocity = derivative(points_m, motion.time_s, order=1, degree=3, half_window_s=RATE_WINDOW_S)
     return np.asarray(np.linalg.norm(velocity, axis=1))

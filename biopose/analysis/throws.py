@@ -10,11 +10,11 @@ to the left of a person who throws with the right hand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from biopose.analysis.angle_errors import sd_of_sum
+from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum
 from biopose.analysis.body_geometry import (
     Angle,
     ankle_slopes,
@@ -32,12 +32,13 @@ from biopose.analysis.extremes import Curve, peak
 from biopose.analysis.gait_events import LEAST_NOISE_DEG
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
+from biopose.analysis.sampled_extremes import SMOOTH_S
 from biopose.analysis.swings import (
-    RATE_NOISE_DEG_S,
     Swing,
     fastest_swing,
     never_determined,
     peak_between,
+    peak_rate_between,
     rate_deg_s,
     speed_metric,
     too_slow,
@@ -123,7 +124,8 @@ def find_throw(motion: Motion, events: Sequence[Event]) -> Throw | str:
     cocked = None
     if not too_slow(motion, "arm"):
         rotation_deg = shoulder_external_rotation_deg(motion, release.side, near_s=end_s)
-        cocked = peak_between(motion, rotation_deg, start_s, end_s, least_noise=LEAST_NOISE_DEG)
+        turning_sd = rate_deg_s(motion, rotation_deg, shoulder_rotation_slopes(motion, release.side)).sd_deg
+        cocked = peak_between(motion, rotation_deg, start_s, end_s, least_noise=LEAST_NOISE_DEG, rate_sd=turning_sd)
     return Throw(release, contact, cocked)
 
 
@@ -158,18 +160,17 @@ def throw_metrics(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
     yield speed_metric(motion, "wrist_speed_peak", throw.release, limb="arm")
     yield from _trunk_and_legs(motion, throw)
     yield from _external_rotation(motion, throw)
-    for name, angle in _turning(motion, throw).items():
-        yield from _peak_rate(motion, throw, name, angle)
+    for name, (angle_deg, slopes) in _turning(motion, throw).items():
+        yield from _peak_rate(motion, throw, name, angle_deg, slopes)
 
 
 def _trunk_and_legs(motion: Motion, throw: Throw) -> Iterator[Metric]:
     lead, contact, release = OTHER[throw.side], throw.contact, throw.release
     separation, knee = _separation(motion, throw.side), _angle(motion, f"knee_angle_{lead[0]}")
     if contact and is_known(motion, contact.time_s):
-        value, sd = separation.at(motion, contact.time_s, contact.sd_s or 0.0)
-        yield metric("hip_shoulder_separation_at_contact", value, side=throw.side, sd=sd)
-        value, sd = knee.at(motion, contact.time_s, contact.sd_s or 0.0)
-        yield metric("lead_knee_flexion_at_contact", value, side=lead, sd=sd)
+        at_contact = (contact.time_s, contact.sd_s or 0.0)
+        yield _at_moment(motion, "hip_shoulder_separation_at_contact", separation, at_contact, throw.side)
+        yield _at_moment(motion, "lead_knee_flexion_at_contact", knee, at_contact, lead)
         yield _stride_length(motion, contact, lead)
     else:
         reason = "The frames of the stride foot's contact cannot be trusted."
@@ -177,10 +178,22 @@ def _trunk_and_legs(motion: Motion, throw: Throw) -> Iterator[Metric]:
             reason = f"No contact of the {lead} foot was found in the {CONTACT_WITHIN_S} s before release."
         for name, side in zip(AT_CONTACT, (throw.side, lead, lead), strict=True):
             yield unknown_metric(name, side=side, reason=reason)
-    value, sd = knee.at(motion, release.time_s, release.sd_s)
-    yield metric("lead_knee_flexion_at_release", value, side=lead, sd=sd)
-    at = peak_between(motion, separation.deg, throw.begins_s, release.time_s, least_noise=LEAST_NOISE_DEG)
-    yield from _peak(motion, throw, "hip_shoulder_separation_peak", separation, None if at else NO_PEAK)
+    yield _at_moment(motion, "lead_knee_flexion_at_release", knee, (release.time_s, release.sd_s), lead)
+    is_inside = peak_between(
+        motion,
+        separation.deg,
+        throw.begins_s,
+        release.time_s,
+        least_noise=LEAST_NOISE_DEG,
+        rate_sd=separation.varying_sd_deg / SMOOTH_S,
+    )
+    yield from _peak(motion, throw, "hip_shoulder_separation_peak", separation, None if is_inside else NO_PEAK)
+
+
+def _at_moment(motion: Motion, name: str, angle: Angle, moment: tuple[float, float], side: Side) -> Metric:
+    """An angle at a moment, given by its time and the time's standard deviation."""
+    value, sd = angle.at(motion, *moment)
+    return metric(name, value, side=side, sd=sd, constant_sd=angle.person_sd_at(motion, moment[0]))
 
 
 def _peak(motion: Motion, throw: Throw, name: str, angle: Angle, reason: str | None) -> Iterator[Metric]:
@@ -189,7 +202,7 @@ def _peak(motion: Motion, throw: Throw, name: str, angle: Angle, reason: str | N
         yield unknown_metric(name, side=throw.side, reason=reason)
         return
     frames = (motion.time_s >= throw.begins_s) & (motion.time_s <= throw.release.time_s)
-    curve = Curve(angle.deg, angle.sd_deg, angle.varying_sd_deg, ())
+    curve = Curve(angle.deg, angle.sd_deg, angle.varying_sd_deg, (), angle.person_sd_deg)
     yield from peak(motion, frames & motion.body_known, name, curve, side=throw.side)
 
 
@@ -203,19 +216,22 @@ def _stride_length(motion: Motion, contact: Event, lead: Side) -> Metric:
     along = between_m / length_m[:, None].clip(min=1e-9)
     left, right = (ankle_slopes(motion, side, along) for side in SIDES)
     slopes = {name: left.get(name, 0.0) - right.get(name, 0.0) for name in {**left, **right}}
-    legs_m = float(np.interp(contact.time_s, motion.time_s, sd_of_sum(motion, slopes)))
-    return metric("throw_stride_length", value_m, side=lead, sd=float(np.hypot(moving_m, legs_m)))
+    legs_m, person_m = (
+        float(np.interp(contact.time_s, motion.time_s, of(motion, slopes))) for of in (sd_of_sum, person_sd_of_sum)
+    )
+    sd_m = float(np.hypot(moving_m, legs_m))
+    return metric("throw_stride_length", value_m, side=lead, sd=sd_m, constant_sd=person_m)
 
 
 def _external_rotation(motion: Motion, throw: Throw) -> Iterator[Metric]:
     rotation = _rotation(motion, throw)
     reason = too_slow(motion, "arm") or _missing(motion, throw, _of_shoulder(throw.side))
     if throw.cocked is None:
-        reason = reason or _no_peak(motion, rotation, throw.begins_s, throw.release.time_s)
+        reason = reason or _no_peak(motion, rotation.deg, throw.begins_s, throw.release.time_s)
     yield from _peak(motion, throw, "shoulder_external_rotation_peak", rotation, reason)
 
 
-def _peak_rate(motion: Motion, throw: Throw, name: str, angle: Angle) -> Iterator[Metric]:
+def _peak_rate(motion: Motion, throw: Throw, name: str, angle_deg: FloatArray, slopes: Slopes) -> Iterator[Metric]:
     """The greatest rate of an angle from the stride foot's contact on, and when, before (negative) or after release.
 
     It is looked for as long after release as the angle is defined, AFTER_S at most.
@@ -223,11 +239,11 @@ def _peak_rate(motion: Motion, throw: Throw, name: str, angle: Angle) -> Iterato
     names = [f"{name}_velocity_peak", f"{name}_velocity_peak_time"]
     reason = too_slow(motion, "arm") if name in OF_ARM else None
     reason = reason or _missing(motion, throw, _rests_on(name, throw.side))
-    rate = rate_deg_s(motion, angle)
+    rate = rate_deg_s(motion, angle_deg, slopes)
     end_s = _defined_until_s(motion, rate.deg, throw)
-    at = None if reason else peak_between(motion, rate.deg, throw.begins_s, end_s, least_noise=RATE_NOISE_DEG_S)
+    at = None if reason else peak_rate_between(motion, rate, throw.begins_s, end_s)
     if at is None:
-        reason = reason or _no_peak(motion, angle, throw.begins_s, throw.release.time_s + AFTER_S)
+        reason = reason or _no_peak(motion, angle_deg, throw.begins_s, throw.release.time_s + AFTER_S)
         yield from (unknown_metric(one, side=throw.side, reason=reason) for one in names)
         return
     frame, at_s, sd_s = at
@@ -243,10 +259,10 @@ def _defined_until_s(motion: Motion, values: FloatArray, throw: Throw) -> float:
     return float(motion.time_s[undefined[0] - 1]) if len(undefined) else end_s
 
 
-def _no_peak(motion: Motion, angle: Angle, start_s: float, end_s: float) -> str:
+def _no_peak(motion: Motion, angle_deg: FloatArray, start_s: float, end_s: float) -> str:
     """Why an angle has no peak between two moments."""
     inside = (motion.time_s >= start_s) & (motion.time_s <= end_s)
-    undefined = int((inside & motion.body_known & ~np.isfinite(angle.deg)).sum())
+    undefined = int((inside & motion.body_known & ~np.isfinite(angle_deg)).sum())
     if not undefined:
         return NO_PEAK
     return (
@@ -255,17 +271,19 @@ def _no_peak(motion: Motion, angle: Angle, start_s: float, end_s: float) -> str:
     )
 
 
-def _turning(motion: Motion, throw: Throw) -> Mapping[str, Angle]:
-    """By name of SEQUENCE, the angle whose rate counts."""
+def _turning(motion: Motion, throw: Throw) -> Mapping[str, tuple[FloatArray, Slopes]]:
+    """By name of SEQUENCE, (T,) the angle whose rate counts, degrees, and by how much it changes with coordinates."""
     left = 1 if throw.side == "right" else -1
-    elbow, rotation = f"elbow_flex_{throw.side[0]}", _rotation(motion, throw)
+    elbow = f"elbow_flex_{throw.side[0]}"
+    rotation_deg = shoulder_external_rotation_deg(motion, throw.side, near_s=throw.release.time_s)
     return {
-        "pelvis_rotation": Angle.of(motion, left * heading_deg(motion, "hip"), {"pelvis_rotation": 1.0}),
-        "trunk_rotation": Angle.of(
-            motion, left * heading_deg(motion, "shoulder"), {"pelvis_rotation": 1.0, "lumbar_rotation": 1.0}
+        "pelvis_rotation": (left * heading_deg(motion, "hip"), {"pelvis_rotation": 1.0}),
+        "trunk_rotation": (
+            left * heading_deg(motion, "shoulder"),
+            {"pelvis_rotation": 1.0, "lumbar_rotation": 1.0},
         ),
-        "elbow_extension": Angle.of(motion, -motion.coordinates[elbow], {elbow: 1.0}),
-        "shoulder_internal_rotation": replace(rotation, deg=-rotation.deg),
+        "elbow_extension": (-motion.coordinates[elbow], {elbow: 1.0}),
+        "shoulder_internal_rotation": (-rotation_deg, shoulder_rotation_slopes(motion, throw.side)),
     }
 
 

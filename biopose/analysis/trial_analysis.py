@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from biopose.analysis.activity_recognition import OTHER_ACTIVITY, recognition_metrics
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import find_events
@@ -94,6 +95,8 @@ def analyse_trial(
             if check
             else marker_quality_metrics(motion, moments)
         )
+    if activity == OTHER_ACTIVITY:
+        quality += recognition_metrics(motion)
     _write(folder / KINEMATICS, kinematics)
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))

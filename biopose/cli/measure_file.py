@@ -18,7 +18,7 @@ from typing import Any
 from biopose.body.anny import Body
 from biopose.cli.freed_memory import return_freed_memory
 from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
-from biopose.outputs.file_names import OVERLAY
+from biopose.outputs.file_names import OVERLAY, QUALITY
 from biopose.pipeline import (
     METHODS,
     RECONSTRUCT,
@@ -96,6 +96,7 @@ class MeasureSummary:
             if one.refinement:
                 lines.append(f"    refinement: {one.refinement.sentence}")
         lines += self._heights()
+        lines += [sentence for path in self.files if path.name == QUALITY for sentence in _recognised(path)]
         lines += [f"  note: {note}" for note in dict.fromkeys(n for one in m.people for n in one.notes)]
         return [*lines, "Look at:", *(f"  {path}" for path in self.files)]
 
@@ -112,6 +113,17 @@ class MeasureSummary:
         if further:
             lines.append(f"  heights: the last --height-m was used for person {', '.join(further)} too")
         return lines
+
+
+def _recognised(quality: Path) -> list[str]:
+    """What somebody's motion looks like, where no activity was given."""
+    import pyarrow.parquet as pq  # was loaded beside the networks
+
+    from biopose.analysis.activity_recognition import recognition_sentence
+
+    whose = f"{quality.parent.name.replace('_', ' ')}: " if quality.parent.name.startswith("person_") else ""
+    sentence = recognition_sentence(pq.read_table(quality))
+    return [f"  {whose}{sentence}"] if sentence else []
 
 
 def measure_file(

@@ -46,7 +46,6 @@ VALUES = {  # of the parameters that have no default; all others keep theirs, wh
     "date": "2026-08-01",
     "threshold": "90",
 }
-OF_ONE_SESSION = ("cycle_curves",)  # whose answer over the whole warehouse has a row for every frame
 QUERIES = tuple(named_queries())
 COSTS = ("bulk_load_s", "load_trial_s", "derive_s", "database_mb", "publish_s", "peak_mb", *QUERIES)
 UNITS = {"database_mb": "MB", "peak_mb": "MB"}
@@ -259,8 +258,7 @@ def _peak_mb() -> float:
 
 def _given(query: NamedQuery) -> dict[str, str]:
     """Every parameter's value: its default, else that of VALUES."""
-    given = {one.name: VALUES[one.name] if one.default is None else one.default for one in query.parameters}
-    return given | ({"session": VALUES["session"]} if query.name in OF_ONE_SESSION else {})
+    return {one.name: VALUES[one.name] if one.default is None else one.default for one in query.parameters}
 
 
 def _exponent(measured: list[dict[str, float]], cost: str) -> float | None:

@@ -23,6 +23,7 @@ from biopose.analysis.jump_metrics import POSTURE_SD_M
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.metrics import find_metrics
 from biopose.analysis.motion import Motion
+from biopose.analysis.swings import PEAK_SD_S
 from biopose.analysis.tables import Event
 from biopose.analysis.trial_analysis import analyse_motion, flights_of
 from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, constant_sd_rad, without_side
@@ -31,14 +32,16 @@ from tests.analysis.motions import bump, motion
 from tests.analysis.test_jump_metrics import countermovement_jump
 from tests.analysis.test_landing_metrics import landing
 from tests.analysis.test_step_metrics import runner, walker
+from tests.analysis.test_swings import PELVIS_S, PELVIS_W, TRUNK_S, TRUNK_W, external_deg, step, throw
 
 VARYING_SD_DEG, ROOT_SD_M = 3.0, 0.02
 SMOOTH_S = 0.1  # of the noise: errors of a recording's neighbouring frames are alike
 STEP = 1e-4  # of the finite differences
 SIDED = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
+OF_ARM = ("arm_flex", "arm_add", "arm_rot", "elbow_flex")
 ERRING = (
-    *(f"{name}_{letter}" for name in SIDED for letter in "lr"),
-    *("pelvis_tilt", "pelvis_list", "pelvis_rotation", "lumbar_extension"),
+    *(f"{name}_{letter}" for name in (*SIDED, *OF_ARM) for letter in "lr"),
+    *("pelvis_tilt", "pelvis_list", "pelvis_rotation", "lumbar_extension", "lumbar_rotation"),
     *("pelvis_tx", "pelvis_ty", "pelvis_tz"),
 )
 UNITS = dict(coordinate_units())
@@ -83,7 +86,27 @@ class NoisyTrial:
             if truth is None or self.activity in JUMPS:
                 truth = self._values(true, self.events, true_flights)
             noisy = self._noisy_heights(self._moved(true, self._errors(rng)), rng)
-            yield truth, self._values(noisy, self._noisy_events(rng), _noisy_flights(true_flights, rng))
+            measured = self._values(noisy, self._noisy_events(rng), _noisy_flights(true_flights, rng))
+            released_s = rng.normal(0, PEAK_SD_S)  # by what the method errs, from the ball's release
+            yield (
+                truth,
+                {
+                    key: (value - released_s * key[0].endswith("velocity_peak_time"), sd)
+                    for key, (value, sd) in measured.items()
+                },
+            )
+
+    def motions(self, draws: int, *, seed: int) -> Iterator[Motion]:
+        """Measurements of the motion."""
+        rng = np.random.default_rng(seed)
+        yield from (self._moved(self.motion, self._errors(rng)) for _ in range(draws))
+
+    def moments(self, event: str, draws: int, *, seed: int) -> Iterator[tuple[float, float]]:
+        """Error and standard deviation, seconds, of an event of the trial in measurements of it that have one."""
+        true_s = [one.time_s for one in self.events if one.event == event]
+        for one in self.motions(draws if true_s else 0, seed=seed):
+            events, _ = analyse_motion(one, activity=self.activity)
+            yield from ((at.time_s - true_s[0], at.sd_s or 0.0) for at in events if at.event == event)
 
     def _values(self, one: Motion, events: Sequence[Event], flights: Flights) -> Values:
         found = find_metrics(one, events, flights, activity=self.activity)
@@ -261,12 +284,12 @@ def squat() -> NoisyTrial:
     return _bent(base, "squat", bump(base.time_s, 1.25, width_s=0.3))
 
 
-def _jump() -> NoisyTrial:
+def a_jump() -> NoisyTrial:
     base = countermovement_jump()
     return _bent(base, "countermovement_jump", base.coordinates["knee_angle_l"] / 80)
 
 
-def _drop() -> NoisyTrial:
+def a_drop() -> NoisyTrial:
     """Knees that are bent by about 30 degrees at contact and 45 more later, and much else near a criterion."""
     base = landing()
     angles = {}
@@ -282,13 +305,32 @@ def _drop() -> NoisyTrial:
     return _trial(base, "drop_jump", angles, otherwise_deg)
 
 
-def _kick() -> NoisyTrial:
+@cache
+def a_kick() -> NoisyTrial:
     """The right hip flexes by 80 degrees and back by 20, its knee extends by 80; the foot is fastest at about 0.9 s."""
     base = motion(frames=120)
     hip, knee, back = (
         (1 + np.tanh((base.time_s - at_s) / width_s)) / 2 for at_s, width_s in ((0.85, 0.1), (0.9, 0.06), (1.1, 0.05))
     )
     return _trial(base, "kick", {"hip_flexion_r": -20 + 80 * hip - 20 * back, "knee_angle_r": 100 - 80 * knee})
+
+
+@cache
+def a_throw() -> NoisyTrial:
+    """With the right hand, as `test_swings.throw` has it: pelvis, trunk, elbow and upper arm turn one after another."""
+    base = throw(rate_hz=120.0)
+    pelvis, trunk = (90 * step(base.time_s, *at) for at in ((PELVIS_S, PELVIS_W), (TRUNK_S, TRUNK_W)))
+    angles = {
+        "pelvis_rotation": pelvis - 90,
+        "lumbar_rotation": trunk - pelvis,
+        "arm_add_r": np.full(len(base), -90.0),
+        "arm_rot_r": -external_deg(base.time_s),
+        "elbow_flex_r": base.coordinates["elbow_flex_r"],
+        "knee_angle_l": base.coordinates["knee_angle_l"],
+        "hip_adduction_l": np.full(len(base), -25.0),
+        "hip_adduction_r": np.full(len(base), -25.0),
+    }
+    return _trial(base, "throw", angles)
 
 
 def gait_of_film() -> NoisyTrial:
@@ -302,7 +344,8 @@ TRIALS: Sequence[Callable[[], NoisyTrial]] = (
     lambda: _gait(runner(duration_s=1.7), "run", stride_s=0.7, speed_m_s=3.5),
     lambda: _gait(runner(duration_s=1.7), "sprint", stride_s=0.7, speed_m_s=3.5),
     squat,
-    _jump,
-    _drop,
-    _kick,
+    a_jump,
+    a_drop,
+    a_kick,
+    a_throw,
 )

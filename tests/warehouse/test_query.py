@@ -28,7 +28,10 @@ GIVEN = {
     "date": "2026-12-01",
 }
 GIVEN_CURVE = {name: GIVEN[name] for name in ("team", "activity")}
-WITHOUT_ROWS = ("landings_over_threshold", "norms", "events_of_trial", "unknown_metrics", "release_offsets")
+WITHOUT_ROWS = (
+    *("landings_over_threshold", "norms", "events_of_trial", "unknown_metrics", "release_offsets"),
+    "recognised_activities",
+)
 INJECTION = "x' OR 1 = 1; DROP TABLE trial; --"
 
 
@@ -70,9 +73,10 @@ def test_curves_of_cycles_are_those_of_the_view_of_curves(tmp_path: Path, activi
     side = "right" if activity == "walk" else "none"
     expected = run_sql(
         tmp_path / "snapshot.duckdb",
-        "SELECT side, phase_number, percent, knee_angle_r_deg AS value FROM curve ORDER BY ALL",
+        "SELECT side, phase_number, list(knee_angle_r_deg::REAL ORDER BY percent) AS curve FROM curve GROUP BY ALL "
+        "ORDER BY ALL",
     ).filter(side=side)
-    assert found.height >= 101
+    assert found["curve"].list.len().unique().to_list() == [101]
     assert found.select(expected.columns).equals(expected)
 
 
@@ -88,6 +92,24 @@ def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> 
 def test_a_trend_goes_month_by_month(snapshot: Path) -> None:
     answer = run_query(snapshot, "athlete_trend", {"athlete": "blue/ann", "metric": "knee_flexion_peak"})
     assert [str(month) for month in answer.filter(side="right")["month"]] == ["2026-11-01", "2026-12-01"]
+
+
+def test_trials_of_no_named_activity_have_what_they_look_like(tmp_path: Path) -> None:
+    likely = ({"walk": 0.9, "run": 0.06, "other": 0.04}, {"squat": 0.5, "other": 0.4}, {"other": 0.97}, {})
+    for number, one in enumerate(likely):
+        trial = SyntheticTrial(f"a{number}", activity="other", likely=one)
+        load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / trial.name))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    found = run_query(tmp_path / "snapshot.duckdb", "recognised_activities", {})
+    rows = {row["trial_id"][-2:]: row for row in found.iter_rows(named=True)}
+    assert list(rows) == ["a2", "a0", "a1", "a3"]
+    assert (rows["a0"]["recognised"], rows["a0"]["probability"], rows["a0"]["or_else"]) == ("walk", 0.9, "run")
+    assert [row["judgement"] for row in rows.values()] == [
+        "none of the activities",
+        'set activity = "walk" in session.toml',
+        "not sure; look at it",
+        "not known",
+    ]
 
 
 def test_sides_are_compared(snapshot: Path) -> None:

@@ -46,6 +46,7 @@ class SyntheticTrial:
         events: (event, side, time) besides the strikes.
         cycles: (side, number, value, sd) of stride_time, each a second after the one before; without any in gait, the
             strides between the strikes of a side.
+        likely: by activity, how probable it is that the motion is that.
         sex: of the athlete.
         birth_year: of the athlete.
         camera: as the manifest states it.
@@ -69,6 +70,7 @@ class SyntheticTrial:
     )
     events: Sequence[tuple[str, str, float]] = ()
     cycles: Sequence[tuple[Any, ...]] = ()
+    likely: Mapping[str, float] = field(default_factory=dict)
     sex: str | None = None
     birth_year: int | None = None
     camera: str | None = None
@@ -138,7 +140,11 @@ class SyntheticTrial:
                 [Metric(name, side, value, "deg", *sd) for name, side, value, *sd in self.metrics]
             ),
             "quality": quality_table(
-                [QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]
+                [
+                    QualityMetric("mean_quality", 0.9, "1"),
+                    QualityMetric("median_reprojection_px", None, "px"),
+                    *(QualityMetric(f"activity_probability_{name}", one, "1") for name, one in self.likely.items()),
+                ]
             ),
         }
         if strides := self._strides():

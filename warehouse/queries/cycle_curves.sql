@@ -1,6 +1,8 @@
 -- The curve of a coordinate in each stride, or trial, of a group of trials, 0 to 100 per cent.
--- Grain: a per cent of a stride of the coordinate's own side in gait, else of a trial.
--- Note: a coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's current one.
+-- Grain: a stride of the coordinate's own side in gait, else a trial.
+-- Note: curve is a list of 101 values, fewer where frames are missing at either end; --sql on the view curve has a row for
+--   each. A coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's
+--   current one.
 -- coordinate: measured column of curve, such as knee_angle_r_deg
 -- activity: one of trial.activity, such as walk
 -- team: one of trial.team_id = any
@@ -37,8 +39,7 @@ stretch AS (
     WHERE side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
 ),
 
--- As curves_of interpolates, for one coordinate: its frames are read once, and nothing is planned for the others.
-frame AS MATERIALIZED (
+frame AS (
     SELECT
         run_number,
         frame_index,
@@ -46,41 +47,6 @@ frame AS MATERIALIZED (
         COLUMNS(lambda name: name = $coordinate) AS value
     FROM kinematics_of_every_run
     WHERE run_number IN (SELECT run_number FROM of_group)
-),
-
-step AS (
-    SELECT steps, unnest(range(steps)) AS step
-    FROM range(1, 102) AS counts(steps)
-),
-
-placed AS (
-    SELECT
-        stretch.athlete_id,
-        stretch.session_id,
-        stretch.trial_id,
-        stretch.run_number,
-        stretch.side,
-        stretch.phase_number,
-        (greatest(ceil(100 * (frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s)), 0) + step.step)::INTEGER
-            AS percent,
-        (stretch.start_s + percent / 100 * (stretch.end_s - stretch.start_s) - frame.time_s)
-        / (next_frame.time_s - frame.time_s) AS share,
-        frame.value AS from_value,
-        next_frame.value AS to_value
-    FROM stretch
-    JOIN frame
-        ON frame.run_number = stretch.run_number
-        AND frame.time_s < stretch.end_s
-    JOIN frame AS next_frame
-        ON next_frame.run_number = frame.run_number
-        AND next_frame.frame_index = frame.frame_index + 1
-        AND next_frame.time_s > stretch.start_s
-    JOIN step
-        ON step.steps = CASE
-            WHEN next_frame.time_s >= stretch.end_s THEN 101
-            ELSE ceil(100 * (next_frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s))
-        END::INTEGER
-        - greatest(ceil(100 * (frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s)), 0)::INTEGER
 )
 
 SELECT
@@ -90,7 +56,7 @@ SELECT
     run_number,
     side,
     phase_number,
-    percent,
-    from_value + share * (to_value - from_value) AS value
-FROM placed
-ORDER BY athlete_id, trial_id, phase_number, percent;
+    list((from_value + share * (to_value - from_value))::REAL ORDER BY percent) AS curve
+FROM frame_pairs_of('stretch', 'frame')
+GROUP BY ALL
+ORDER BY athlete_id, trial_id, phase_number;

@@ -1,9 +1,10 @@
 -- Normative bands of one metric over all teams, by sex, age and activity.
 -- Grain: a sex, age band, activity, side and method of measuring with enough athletes.
--- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named; from
---   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who may read some teams
---   alone has the norms of all other teams. Who can ask before and after an athlete is added can still learn about that
---   athlete. cameras is how many different ones the trials state, releases are those that measured them.
+-- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named. From
+--   20 athletes on there are quartiles, from 41 the 5th and 95th percentile, each the mean of the five athletes about it, as
+--   that of one would be a person's own value. Who may read some teams alone has the norms of all other teams. Who can ask
+--   before and after an athlete is added can still learn about that athlete. cameras is how many different ones the trials
+--   state, releases are those that measured them.
 -- Empty: no group has enough athletes: of one sex, age band, activity, side and method at least 5, or least_athletes where
 --   that is more; who may read some teams alone has the norms of the other teams.
 -- Teams: others
@@ -46,6 +47,39 @@ athlete_mean AS (
         any_value(unit) AS unit
     FROM aged
     GROUP BY ALL
+),
+
+band AS (
+    SELECT
+        sex,
+        age_band,
+        activity,
+        side,
+        method,
+        count(DISTINCT athlete_id) AS athletes,
+        avg(mean_value) AS mean_value,
+        stddev_samp(mean_value) AS sd_between_athletes,
+        sqrt(avg(measurement_variance)) AS measurement_sd,
+        list(mean_value ORDER BY mean_value) AS ordered,
+        len(list_distinct(flatten(list(cameras)))) AS cameras,
+        array_to_string(list_sort(list_distinct(flatten(list(releases)))), ', ') AS releases,
+        any_value(unit) AS unit
+    FROM athlete_mean
+    GROUP BY sex, age_band, activity, side, method
+    HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
+),
+
+-- A percentile is the mean of the five athletes about it, as that of one would be a person's own value.
+about AS (
+    SELECT
+        *,
+        list_transform(
+            [0.05, 0.25, 0.5, 0.75, 0.95],
+            lambda share: list_avg(
+                ordered[round((athletes - 1) * share)::INTEGER - 1:round((athletes - 1) * share)::INTEGER + 3]
+            )
+        ) AS percentile
+    FROM band
 )
 
 SELECT
@@ -54,19 +88,17 @@ SELECT
     activity,
     side,
     method,
-    count(DISTINCT athlete_id) AS athletes,
-    avg(mean_value) AS mean_value,
-    stddev_samp(mean_value) AS sd_between_athletes,
-    sqrt(avg(measurement_variance)) AS measurement_sd,
-    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.05) END AS percentile_5,
-    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.25) END AS percentile_25,
-    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.5) END AS percentile_50,
-    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.75) END AS percentile_75,
-    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.95) END AS percentile_95,
-    len(list_distinct(flatten(list(cameras)))) AS cameras,
-    array_to_string(list_sort(list_distinct(flatten(list(releases)))), ', ') AS releases,
-    any_value(unit) AS unit
-FROM athlete_mean
-GROUP BY sex, age_band, activity, side, method
-HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
+    athletes,
+    mean_value,
+    sd_between_athletes,
+    measurement_sd,
+    CASE WHEN athletes >= 41 THEN percentile[1] END AS percentile_5,
+    CASE WHEN athletes >= 20 THEN percentile[2] END AS percentile_25,
+    CASE WHEN athletes >= 20 THEN percentile[3] END AS percentile_50,
+    CASE WHEN athletes >= 20 THEN percentile[4] END AS percentile_75,
+    CASE WHEN athletes >= 41 THEN percentile[5] END AS percentile_95,
+    cameras,
+    releases,
+    unit
+FROM about
 ORDER BY activity, side, method, sex, age_band;

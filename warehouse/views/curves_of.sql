@@ -1,50 +1,7 @@
 -- Curves of the phases that a view lists, such as 'phase'.
--- Grain: a per cent of a phase, 0 to 100: coordinates interpolated linearly between frames, so that phases of different
--- lengths can be laid over each other. So are their standard deviations, as neighbouring frames share their errors. A
--- frame gives the per cents from its own time up to the next frame's: joined to the table of steps by their number, it
--- is repeated once for each. (Joins on equality alone are fast, and LATERAL or unnest would carry all
--- coordinates along where one is asked for: ten times as slow. The share is a column of its own, as DuckDB would write its
--- formula out for each coordinate, and planning took longer than reading one trial.)
+-- Grain: a per cent of a phase, 0 to 100: coordinates interpolated linearly between frames (`frame_pairs_of`). So are their
+-- standard deviations, as neighbouring frames share their errors.
 CREATE OR REPLACE MACRO curves_of(phases) AS TABLE
-WITH step AS (
-    SELECT steps, unnest(range(steps)) AS step
-    FROM range(1, 102) AS counts(steps)
-),
-
-placed AS (
-    SELECT
-        phase.trial_id,
-        phase.team_id,
-        phase.session_id,
-        phase.athlete_id,
-        phase.activity,
-        phase.method,
-        phase.session_date,
-        phase.phase,
-        phase.side,
-        phase.phase_number,
-        (greatest(ceil(100 * (frame.time_s - phase.start_s) / (phase.end_s - phase.start_s)), 0) + step.step)::INTEGER
-            AS percent,
-        (phase.start_s + percent / 100 * (phase.end_s - phase.start_s) - frame.time_s)
-        / (next_frame.time_s - frame.time_s) AS share,
-        COLUMNS(frame.*) AS "from_\0",
-        COLUMNS(next_frame.*) AS "to_\0"
-    FROM query_table(phases) AS phase
-    JOIN kinematics_of_every_run AS frame
-        ON frame.run_number = phase.run_number
-        AND frame.time_s < phase.end_s
-    JOIN kinematics_of_every_run AS next_frame
-        ON next_frame.run_number = frame.run_number
-        AND next_frame.frame_index = frame.frame_index + 1
-        AND next_frame.time_s > phase.start_s
-    JOIN step
-        ON step.steps = CASE
-            WHEN next_frame.time_s >= phase.end_s THEN 101
-            ELSE ceil(100 * (next_frame.time_s - phase.start_s) / (phase.end_s - phase.start_s))
-        END::INTEGER
-        - greatest(ceil(100 * (frame.time_s - phase.start_s) / (phase.end_s - phase.start_s)), 0)::INTEGER
-)
-
 SELECT
     trial_id,
     team_id,
@@ -137,4 +94,4 @@ SELECT
     from_neck_flexion_sd_deg + share * (to_neck_flexion_sd_deg - from_neck_flexion_sd_deg) AS neck_flexion_sd_deg,
     from_neck_bending_sd_deg + share * (to_neck_bending_sd_deg - from_neck_bending_sd_deg) AS neck_bending_sd_deg,
     from_neck_rotation_sd_deg + share * (to_neck_rotation_sd_deg - from_neck_rotation_sd_deg) AS neck_rotation_sd_deg
-FROM placed;
+FROM frame_pairs_of(phases, 'kinematics_of_every_run');

@@ -25,7 +25,7 @@ SELECT
     percent,
     count(*) AS phases,
     avg(COLUMNS('_(deg|m)$'))::REAL AS "\0",
-    sqrt(avg(COLUMNS('^(.*)_(deg|m)_measured$') ** 2))::REAL AS "\1_sd_\2",
+    sqrt(avg(COLUMNS('^(.*)_(deg|m)_measured$') * COLUMNS('^(.*)_(deg|m)_measured$')))::REAL AS "\1_sd_\2",
     stddev_samp(COLUMNS('^(.*)_(deg|m)$'))::REAL AS "\1_sd_between_phases_\2",
     count(COLUMNS('^(.*)_(deg|m)$')) AS "\1_phases"
 FROM coordinate

@@ -16,6 +16,7 @@ class Stage:
         needs: what it keeps busy: networks on whole images, or the processor alone.
         unit: of its work.
         networks: names of the models whose weights and configuration its result depends on.
+        weights_alone: those of them whose configuration it does not read.
     """
 
     name: str
@@ -23,9 +24,17 @@ class Stage:
     needs: Literal["network", "processor"]
     unit: Literal["shard", "trial"]
     networks: tuple[str, ...] = ()
+    weights_alone: tuple[str, ...] = ()
 
 
-PERCEIVE = Stage("perceive", 6, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+PERCEIVE = Stage(
+    "perceive",
+    6,
+    needs="network",
+    unit="shard",
+    networks=("detector", "keypoints", "mqhmr"),
+    weights_alone=("mqhmr",),  # whose configuration is of the refinement
+)
 RECONSTRUCT = Stage("reconstruct", 6, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 5, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 8, needs="processor", unit="trial")

@@ -91,7 +91,7 @@ def main(out: Path) -> None:
       python -m flows.demo --out demo-output
     """
     inbox, home = out / "inbox", out / "home"
-    _fill(inbox)
+    fill(inbox)
     click.echo(f"An inbox of seven trials: {inbox}")
     began_s = time.monotonic()
     account = run_ingest(inbox, home=home)
@@ -111,7 +111,7 @@ def main(out: Path) -> None:
     )
 
 
-def _fill(inbox: Path) -> None:
+def fill(inbox: Path) -> None:
     """Lay the clips and their manifests out as a team would drop them; what is there already stays as it is."""
     beam = [asset(f"clips/balance_cam0{camera}.mp4") for camera in (1, 2, 3, 4)]
     beam_manifest = BEAM + "".join(BEAM_TRIAL.format(file=clip.name) for clip in beam)

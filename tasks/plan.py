@@ -285,7 +285,11 @@ def _keys(
     weights = weights_key(models)
 
     def of_networks(stage: Stage) -> list[list[str]]:
-        return [weights[network] for network in stage.networks if network in weights]
+        return [
+            weights[network][: 1 if network in stage.weights_alone else None]
+            for network in stage.networks
+            if network in weights
+        ]
 
     perceived = stage_key(
         PERCEIVE,

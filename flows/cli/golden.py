@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from biopose.cli.command_line import EXISTING, Commands, as_json, show, with_subject, with_units, with_up
+from biopose.cli.command_line import EXISTING, FOLDER, Commands, as_json, show, with_subject, with_units, with_up
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_without_home, with_home
 
@@ -31,6 +31,7 @@ def golden() -> None:
       biopose golden add lab/day1/walk1 --reference walk1_ik.mot
       biopose golden add lab/day1/walk2 --reference walk2.c3d --static static.c3d --up z
       biopose golden add demo/street/walk --approve --by "A. Miller"
+      biopose golden known --data ../shared/data
       biopose golden list
     """
 
@@ -86,6 +87,33 @@ def add(
         beside = MarkerFiles(static, model, up, units, subject)
         added = add_golden(Settings.load(home), trial, reference=reference, offset_s=offset_s, who=by, beside=beside)
     show(asdict(added), json_=json_, lines=lambda: _lines([asdict(added)]))
+
+
+@golden.command()
+@click.option("--data", type=FOLDER, help="The folder of reference data, which has references as files.")
+@click.option("--approve", is_flag=True, help="Approve the current numbers of the demonstration's clips.")
+@click.option("--by", help="Who adds or approves them; by default the user of this machine.")
+@with_home
+@as_json
+def known(data: Path | None, approve: bool, by: str | None, home: Path | None, json_: bool) -> None:
+    """Add the stored trials of recordings that ship in a definition, by hash, with their references.
+
+    They are the laboratory's recordings of markers, with an expert's joint angles, and the demonstration's clips, which
+    have no other measurement: a person may approve their numbers.
+
+    \b
+    Examples:
+      biopose golden known --data ../shared/data
+      biopose golden known --approve --by "A. Miller"
+    """
+    if data is None and not approve:
+        raise click.UsageError("give --data FOLDER, or --approve, or both")
+    from tasks.golden_known import add_known
+    from tasks.settings import Settings
+
+    with as_one_line():
+        added = [asdict(one) for one in add_known(Settings.load(home), data=data, approve=approve, who=by)]
+    show({"added": added}, json_=json_, lines=lambda: _lines(added))
 
 
 @golden.command("list")

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -184,14 +185,12 @@ def canary(
       biopose rollout canary --share 0.1
       biopose rollout canary --team blue
     """
-    from tasks.promotion import show_canary
-
     if share is None and not teams:
         raise click.UsageError("a canary needs --share or --team")
     _change(
         home,
         "canary",
-        lambda settings: show_canary(settings, share=share or 0.0, unit=unit, teams=teams, reason=reason),
+        lambda acts, settings: acts.show_canary(settings, share=share or 0.0, unit=unit, teams=teams, reason=reason),
         json_=json_,
     )
 
@@ -210,9 +209,7 @@ def promote(home: Path | None, reason: str | None, json_: bool) -> None:
       biopose rollout promote
       biopose rollout promote --reason "the margin of hip_flexion is too narrow for squats"
     """
-    from tasks.promotion import promote as act
-
-    _change(home, "promote", lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "promote", lambda acts, settings: acts.promote(settings, reason=reason), json_=json_)
 
 
 @command_of_home
@@ -227,9 +224,7 @@ def rollback(home: Path | None, reason: str, json_: bool) -> None:
     Example:
       biopose rollout rollback --reason "knee angles of sprints jump"
     """
-    from tasks.promotion import roll_back as act
-
-    _change(home, "roll back", lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "roll back", lambda acts, settings: acts.roll_back(settings, reason=reason), json_=json_)
 
 
 @command_of_home
@@ -242,9 +237,7 @@ def abort(home: Path | None, reason: str, json_: bool) -> None:
     Example:
       biopose rollout abort --reason "wrong version"
     """
-    from tasks.promotion import abort as act
-
-    _change(home, "abort", lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "abort", lambda acts, settings: acts.abort(settings, reason=reason), json_=json_)
 
 
 @command_of_home
@@ -257,9 +250,7 @@ def finish(home: Path | None, reason: str, json_: bool) -> None:
     Example:
       biopose rollout finish --reason "checked by hand"
     """
-    from tasks.promotion import finish as act
-
-    _change(home, "finish", lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "finish", lambda acts, settings: acts.finish(settings, reason=reason), json_=json_)
 
 
 @command_of_home
@@ -316,18 +307,22 @@ def _run(load: Callable[[], Flow], settings: Settings, /, *, json_: bool, **give
             return flow(home=str(settings.home), **given)
 
 
-def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:
-    """An act on the home, held by its lock and recorded; then how things stand."""
-    from tasks.audit import AuditLog
-    from tasks.locks import exclusive
-    from tasks.rollout_status import rollout_status
-    from tasks.settings import Settings
-    from tasks.user_name import user_name
+def _change(home: Path | None, name: Act, act: Callable[[ModuleType, Settings], Any], *, json_: bool) -> None:
+    """An act of `tasks.promotion` on the home, held by its lock and recorded; then how things stand."""
+    from biopose.io.loading import without_garbage_collection
 
-    settings = Settings.load(home)
-    refuse_without_warehouse(settings)
-    with as_one_line(), exclusive(settings.home):
-        act(settings)
-        found = rollout_status(settings)
-        AuditLog(settings.home).append(user_name(), name, f"release in use: {found['promoted']}")
+    with as_one_line(), without_garbage_collection(stays=False):  # loading MLflow's client is most of what an act takes
+        from tasks import promotion
+        from tasks.audit import AuditLog
+        from tasks.locks import exclusive
+        from tasks.rollout_status import rollout_status
+        from tasks.settings import Settings
+        from tasks.user_name import user_name
+
+        settings = Settings.load(home)
+        refuse_without_warehouse(settings)
+        with exclusive(settings.home):
+            act(promotion, settings)
+            found = rollout_status(settings)
+            AuditLog(settings.home).append(user_name(), name, f"release in use: {found['promoted']}")
     show(found, json_=json_, lines=lambda: status_lines(found))

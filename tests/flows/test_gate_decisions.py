@@ -27,6 +27,7 @@ from tasks.settings import Settings
 from tests.tasks.registry import STAGES, models
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import WRITTEN_FRAMES, opened_for_writing, transaction
+from warehouse.errors import ReleaseError
 from warehouse.load import load_trial
 from warehouse.releases import record_release, release_id_of
 from warehouse.rollouts import move, note_outcome, register
@@ -135,13 +136,22 @@ def failed_criteria(status: str) -> list[str]:
     return [line.partition(" (")[0] for line in lines if line.endswith("): fail")]
 
 
-def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
+def start_another(settings: Settings) -> str:
+    """Why a second rollout is refused."""
+    with disable_run_logger(), pytest.raises(ReleaseError) as refused:
+        rollout.fn(home=str(settings.home), models={"keypoints": 1})
+    return str(refused.value)
+
+
+def test_an_equal_candidate_passes_and_is_promoted_and_no_other_is_started_meanwhile(settings: Settings) -> None:
     publish_snapshot(settings.warehouse, settings.snapshot)
     status = gated(settings)
     assert verdict(status) == "pass", status
+    assert start_another(settings).startswith("rollout 1 of winter is open, at gate: two at once would each compare")
     promoted = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
     assert promoted.exit_code == 0, promoted.output
     assert "of the current trials 16 show winter" in promoted.stdout
+    assert "without --model, or end it: `biopose rollout finish`" in start_another(settings)
 
 
 @pytest.mark.parametrize(

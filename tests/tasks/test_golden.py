@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,20 @@ import pytest
 from click.testing import CliRunner
 
 from biopose.errors import BioposeError, ModelError
-from biopose.io.mot import write_mot
+from biopose.io.files import sha256_of
+from biopose.io.mot import read_mot, write_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.marker_trial import MarkerTrial
 from biopose.skeleton.full_body import full_body_skeleton
 from flows.cli.golden import golden
 from tasks.erasure import erase, plan_erasure
 from tasks.golden import GoldenSet, joint_angles
+from tasks.golden_known import DEFINITION
 from tasks.golden_trials import add_golden
 from tasks.locks import exclusive
 from tasks.settings import Settings
 from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_trc
+from tests.reference_data import LAB, SHARED_DATA, needs_shared_data
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError
@@ -214,3 +218,42 @@ def test_the_command_adds_lists_and_removes_and_names_what_changed(settings: Set
     both = CliRunner().invoke(golden, ["add", TRIAL.trial_id, *home])
     assert both.exit_code == 2
     assert "give either --reference FILE.mot or --approve" in both.stderr
+
+
+def test_recordings_that_the_definition_knows_are_added_with_their_references_by_hash(
+    settings: Settings, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data" / "jump.mot"
+    file.parent.mkdir()
+    at_zero = read_mot(reference, rotational=ANGLES)  # on the recording's clock, as the definition's are
+    on_clock = CoordinateTrajectories(at_zero.time_s - 10, at_zero.names, at_zero.values)
+    write_mot(file, on_clock, rotational=ANGLES)
+    clock = "reference = 'jump.mot'\nreference_sha256 = '{sha256}'\n"
+    definition = tmp_path / "definition.toml"
+    monkeypatch.setattr("tasks.golden_known.DEFINITION", definition)
+    head = f"[[recording]]\nname = 'jump.mp4'\nsha256 = '{RUN_VIDEO}'\n"
+    command = ["known", "--home", str(settings.home), "--by", "ann"]
+
+    definition.write_text(head + clock.format(sha256="b" * 64))
+    changed = CliRunner().invoke(golden, [*command, "--data", str(file.parent)])
+    assert "is not the reference of jump.mp4 that BioPose knows" in changed.stderr
+    nothing = CliRunner().invoke(golden, [*command, "--approve"])
+    assert "no trial here is of one of the recordings asked for, among jump.mp4" in nothing.stderr
+    assert not GoldenSet(settings).trials
+
+    definition.write_text(head + clock.format(sha256=sha256_of(file)))
+    assert CliRunner().invoke(golden, [*command, "--data", str(file.parent)]).exit_code == 0
+    assert GoldenSet(settings).trials[TRIAL.trial_id].kind == "reference"
+    definition.write_text(head)
+    assert CliRunner().invoke(golden, [*command, "--approve"]).exit_code == 0
+    assert GoldenSet(settings).trials[TRIAL.trial_id].kind == "approval"
+
+
+@needs_shared_data
+def test_the_definition_that_ships_is_of_the_reference_data() -> None:
+    rows = tomllib.loads(DEFINITION.read_text())["recording"]
+    assert len(rows) > len(list(LAB.glob("*_expert_ik.mot")))
+    for row in rows:
+        if "reference" in row:
+            assert sha256_of(SHARED_DATA / row["reference"]) == row["reference_sha256"]
+            assert sha256_of(LAB / row["name"]) == row["sha256"]

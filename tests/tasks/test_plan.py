@@ -74,7 +74,8 @@ def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: Meth
     for stage, pin in pins.items():
         for other in (replace(pin, sha256="b" * 64), replace(pin, configuration_json='{"budget": 2}')):
             again = planned(tmp_path, [*(pins | {stage: other}).values()], method)
-            assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks), stage
+            is_refined = stage == "mqhmr" and other.sha256 == pin.sha256  # which needs no video
+            assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks and not is_refined), stage
             assert (again.motion != first.motion) == (stage != "neurik")
             assert again.run_id != first.run_id
 

@@ -172,6 +172,19 @@ def test_a_registry_that_cannot_be_reached_stops_it_likewise(settings: Settings)
     assert content_hash(settings.warehouse) == before
 
 
+def test_a_night_whose_registry_is_down_or_lost_a_model_of_the_release_in_use_measures_nothing(
+    settings: Settings,
+) -> None:
+    before = content_hash(settings.warehouse)
+    with pytest.raises(BioposeError, match="no server responds there"):
+        release_to_measure(Settings.load(settings.home, mlflow_tracking_uri="http://127.0.0.1:9"))
+    with registry(settings) as client:
+        client.delete_model_version("keypoints", "1")
+    with pytest.raises(ModelError, match=r"keypoints version 1 is not in the registry, which has .*; name a version"):
+        release_to_measure(settings)
+    assert content_hash(settings.warehouse) == before
+
+
 @pytest.mark.parametrize("state", ["gate", "stopped"])
 def test_an_interrupted_promotion_whose_model_is_gone_is_taken_back_to_the_state_from_which_it_was_begun(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, state: str

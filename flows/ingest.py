@@ -31,7 +31,8 @@ from flows.after_loading import (
     retire,
     watch,
 )
-from tasks.consent import leave_out_erased, refuse_withdrawn
+from tasks.consent import leave_out_erased, refuse_withdrawn, remove_pictures
+from tasks.consent_record import ConsentRecord
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.device_of_home import keep_device
 from tasks.erased_people import ErasedPeople
@@ -198,17 +199,22 @@ def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
 
 
 def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
-    """Refuse and hide every trial of those whose newest manifest says that they have not consented."""
-    withdrawn = refuse_withdrawn(found)
+    """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to."""
+    record = ConsentRecord(run.settings.home)
+    withdrawn = refuse_withdrawn(found, record)
     without = [trial.trial_id for trial in found.refused if trial.kind == "consent"]
     hidden = writer.retire_people(withdrawn, trials=without)
     if withdrawn or without:
         publish(run, writer)  # at once, and again where it failed in the last night
     for athlete_id, count in hidden.items():
+        days = run.settings.withdrawn_days
         run.note(
-            f"{athlete_id} has not consented: {count} of their trials are no longer current; "
-            f"`biopose erase {athlete_id}` removes them for good"
+            f"{athlete_id} has not consented: {count} of their trials are no longer current, and are erased in "
+            f"{days:g} days unless a newer session.toml says otherwise; `biopose erase {athlete_id}` does it now"
         )
+    trials = {entry.trial_id: entry.athlete_id for entry in found.entries}
+    if count := remove_pictures(run.settings, record.without_pictures, trials=trials):
+        run.note(f"{count} overlays and reports were removed: who is in them has not agreed to pictures")
 
 
 def _release_of(share: Share, run: IngestRun) -> PinnedRelease | None:

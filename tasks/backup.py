@@ -1,6 +1,7 @@
 """Backups of a home, also while a night is at work, and homes that are restored from them.
 
-    FOLDER/erased.json                    who was erased until the newest backup: a restored home obeys it
+    FOLDER/erased.json, consent.json      who was erased, or withdrew consent, until the newest backup: a restored
+                                          home obeys them
     FOLDER/backup-series                  an id that the home has, too, so that those of two homes are not mixed
     FOLDER/2026-11-29T031500Z/backup.json files with their hashes, and whose data they are
     FOLDER/2026-11-29T031500Z/home/...    the files; those that did not change are hard links to the backup before
@@ -29,10 +30,12 @@ from biopose.errors import BioposeError
 from biopose.io.files import flush, sha256_of, written_whole
 from tasks.audit import KEY as AUDIT_KEY
 from tasks.audit import NAME as AUDIT
+from tasks.consent_record import NAME as CONSENT
+from tasks.consent_record import ConsentRecord
 from tasks.device_of_home import FILE as DEVICE
 from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
-from tasks.erasure import erase, interrupted_erasure, plan_erasure
+from tasks.erasure import CERTIFICATES, erase, interrupted_erasure, plan_erasure
 from tasks.locks import exclusive
 from tasks.settings import OWNER_ALONE, Settings
 from tasks.users import NAME as USERS
@@ -40,13 +43,15 @@ from warehouse import DATABASE, SNAPSHOT
 from warehouse.archive import listed_files
 from warehouse.connection import opened_for_reading
 from warehouse.errors import no_home
+from warehouse.retire import retire_people
 from warehouse.snapshot import publish_snapshot
 
 LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
-FOLDERS = ("golden", "mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
+# Of home, taken whole.
+FOLDERS = (CERTIFICATES, "golden", "mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")
 SERIES = "backup-series"  # of a home: the id that its folder of backups has, too
-FILES = ("golden.json", "sessions.json", "video_hashes.json", DEVICE, ERASED, SERIES, AUDIT, AUDIT_KEY, USERS)
+FILES = ("golden.json", "sessions.json", "video_hashes.json", CONSENT, DEVICE, ERASED, SERIES, AUDIT, AUDIT_KEY, USERS)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20
 PARTIAL = ".partial-"
@@ -111,15 +116,16 @@ def _back_up(settings: Settings, folder: Path) -> Backup:
     made = folder / datetime.now(UTC).strftime(STAMP)
     partial.rename(made)
     flush(folder)
-    if (settings.home / ERASED).exists():
-        with written_whole(folder / ERASED, durable=True) as newest:
-            shutil.copy2(settings.home / ERASED, newest)
+    for name in (ERASED, CONSENT):
+        if (settings.home / name).exists():
+            with written_whole(folder / name, durable=True) as newest:
+                shutil.copy2(settings.home / name, newest)
     outdated = tuple(backup for backup in earlier if _holds_erased(backup, erased))
     return Backup(made, len(copies.files), copies.copied_bytes, outdated)
 
 
 def restore(backup: Path, settings: Settings) -> list[str]:
-    """Make a home from a backup; who was erased since is erased from it.
+    """Make a home from a backup; who was erased since is erased from it, and who withdrew consent is hidden.
 
     Args:
         backup: one folder of a folder of backups.
@@ -147,9 +153,10 @@ def restore(backup: Path, settings: Settings) -> list[str]:
     for name in listed.files:
         (partial.home / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(backup / "home" / name, partial.home / name)
-    newest = backup.parent / ERASED
-    if newest.exists():
-        shutil.copy2(newest, partial.home / ERASED)
+    for name in (ERASED, CONSENT):
+        if (newest := backup.parent / name).exists():
+            shutil.copy2(newest, partial.home / name)
+    retire_people(partial.warehouse, ConsentRecord(partial.home).withdrawn)
     again = [athlete for athlete in listed.athletes if ErasedPeople(partial.home).erased_at(athlete)]
     for athlete in again:
         erase(partial, plan_erasure(partial, athlete))

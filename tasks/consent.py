@@ -1,17 +1,26 @@
-"""Who must not be measured: people who were erased, and people who have not consented."""
+"""Who must not be measured or shown: people who were erased, and people who have not consented."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from biopose.io.consent import Consent
 from biopose.io.manifest import RefusedTrial
+from biopose.outputs.file_names import OVERLAY, PICTURES
+from tasks.consent_record import ConsentRecord
 from tasks.erased_people import ErasedPeople
 from tasks.plan import Discovered
+from tasks.settings import Settings
+from warehouse.connection import opened_for_reading
+from warehouse.errors import WarehouseError
 
 
 def leave_out_erased(found: Discovered, erased: ErasedPeople) -> dict[str, int]:
-    """Leave the trials of people who were erased out of what was found.
+    """Leave the trials and statements of people who were erased out of what was found.
 
     Args:
         found: changed in place.
@@ -24,39 +33,78 @@ def leave_out_erased(found: Discovered, erased: ErasedPeople) -> dict[str, int]:
     refused = [one for one in found.refused if erased.erased_at(one.athlete_id) or erased.has_trial(one.trial_id)]
     found.entries[:] = [one for one in found.entries if one not in entries]
     found.refused[:] = [one for one in found.refused if one not in refused]
+    for name, one in found.sessions.items():
+        if one.session is not None:
+            others = {who: consent for who, consent in one.session.consent.items() if not erased.erased_at(who)}
+            found.sessions[name] = replace(one, session=replace(one.session, consent=others))
     names = [*(entry.trial_id for entry in entries), *(trial.trial_id for trial in refused)]
     left_out = Counter(name.rpartition("/")[0] for name in names)
     return dict(left_out)
 
 
-def refuse_withdrawn(found: Discovered) -> dict[str, Path]:
-    """Refuse all trials of those who have not consented by the newest manifest that names them.
+def newest_statements(found: Discovered) -> dict[str, tuple[Consent, Path]]:
+    """By team/athlete, what they agreed to by their newest statement, and its manifest; of one day, the narrower."""
+    statements = [
+        (consent.date, -len(consent.scope), athlete, one.manifest, consent)
+        for one in found.sessions.values()
+        if one.session
+        for athlete, consent in one.session.consent.items()
+    ]
+    in_order = sorted(statements, key=lambda one: one[:-1])
+    return {athlete: (consent, manifest) for _, _, athlete, manifest, consent in in_order}
+
+
+def refuse_withdrawn(found: Discovered, record: ConsentRecord) -> set[str]:
+    """Refuse all trials of those who have not consented by the newest statement that is known of them.
 
     Args:
         found: changed in place: their trials of earlier sessions are refused, too.
+        record: of the home, which takes the statements over.
 
     Returns:
-        By team/athlete, that manifest.
+        Who has not, as team/athlete.
     """
-    withdrawn = {athlete: manifest for athlete, (manifest, consents) in _newest(found).items() if not consents}
+    statements = newest_statements(found)
+    record.update({athlete: consent for athlete, (consent, _) in statements.items()})
+    withdrawn = record.withdrawn
     kept = []
     for entry in found.entries:
-        if entry.athlete_id in withdrawn:
-            problem = f"has not consented by the newer {withdrawn[entry.athlete_id]}; measured once that says so again"
+        if (known := withdrawn.get(entry.athlete_id)) is not None:
+            consent, manifest = statements[entry.athlete_id]
+            by = f"the newer {manifest}" if not consent.is_given else f"a statement of {known.stated_on}"
+            problem = f"has not consented by {by}; measured once one of a later date, or that one, says otherwise"
             line = entry.place.line("athlete", f"{entry.athlete.id} {problem}")
             found.refused.append(RefusedTrial(entry.trial_id, "consent", line, entry.athlete_id))
         else:
             kept.append(entry)
     found.entries[:] = kept
-    return withdrawn
+    return set(withdrawn)
 
 
-def _newest(found: Discovered) -> dict[str, tuple[Path, bool]]:
-    """By athlete, the newest manifest that names them and whether they consent there; of one day, false counts."""
-    sessions = [(one.session, one.manifest) for one in found.sessions.values() if one.session]
-    statements = [
-        (session.date, not consents, athlete, manifest)
-        for session, manifest in sessions
-        for athlete, consents in session.consent.items()
+def remove_pictures(settings: Settings, athletes: Collection[str], *, trials: Mapping[str, str]) -> int:
+    """Remove overlays and reports that show somebody who has not agreed to pictures.
+
+    Args:
+        settings: of the home.
+        athletes: ids team/athlete.
+        trials: by id, whose trials the inbox names.
+
+    Returns:
+        How many files.
+    """
+    if not athletes:
+        return 0
+    theirs = {trial for trial, athlete in trials.items() if athlete in athletes}
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        sql = "SELECT trial_id FROM trial_manifest WHERE athlete_id = ANY(?)"
+        theirs.update(str(trial) for (trial,) in connection.execute(sql, [list(athletes)]).fetchall())
+    files = [
+        path
+        for trial in sorted(theirs)
+        for name in PICTURES
+        for path in (settings.artifacts / "trials" / trial).glob(f"*/{name}")
+        if name == OVERLAY or path.with_name(OVERLAY).exists()
     ]
-    return {athlete: (manifest, not refuses) for _, refuses, athlete, manifest in sorted(statements)}
+    for path in sorted(files, key=lambda path: path.name == OVERLAY):  # it goes last: a run that is killed is repeated
+        path.unlink(missing_ok=True)
+    return len(files)

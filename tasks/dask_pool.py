@@ -11,7 +11,7 @@ import json
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import forkserver
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import flush_files, written_whole
+from tasks.consent_record import ConsentRecord
 from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
@@ -82,6 +83,7 @@ def solve_and_analyse(
     settings: Mapping[str, Any],
     made_from: Sequence[str],
     *,
+    overlay: bool = True,
     blur_bystanders: bool = False,
 ) -> None:
     """Runs on a Dask worker: everything that follows the reconstruction of one trial.
@@ -102,6 +104,7 @@ def solve_and_analyse(
             settings=settings,
             versions=method.weight_files().versions(device=method.device, cpu_backend=method.cpu_backend),
             cross_check_frames=method.cross_check_frames,
+            overlay=overlay,
             blur_bystanders=blur_bystanders,
         )
     _complete(folder, json.dumps(list(made_from)))
@@ -168,6 +171,7 @@ class DaskPool:
         workers: how many calls it runs at once.
         method: of the run.
         share_cores: whether they run on the cores of this machine.
+        without_pictures: athletes, as team/athlete, of whom none are drawn.
         blur_bystanders: whether pictures show all but the measured people blurred.
     """
 
@@ -178,10 +182,11 @@ class DaskPool:
         method: PinnedMethod,
         *,
         share_cores: bool = True,
+        without_pictures: Collection[str] = (),
         blur_bystanders: bool = False,
     ) -> None:
         self._client, self._is_here = client, share_cores
-        self._analyse = partial(solve_and_analyse, blur_bystanders=blur_bystanders)
+        self._without_pictures, self._blur_bystanders = without_pictures, blur_bystanders
         self._calls = client.get_executor(pure=False)
         self._workers, self._method = workers, method
         self.takes = ("worker", "core") if share_cores else ("worker",)
@@ -203,7 +208,14 @@ class DaskPool:
         await self._call(reconstruct, trial, perceived, motion, self._method)
 
     async def solve_and_analyse(
-        self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any], made_from: Sequence[str]
+        self,
+        trial: Trial,
+        motion: Path,
+        folder: Path,
+        *,
+        athlete_id: str,
+        settings: Mapping[str, Any],
+        made_from: Sequence[str],
     ) -> None:
         """Solve and analyse a trial.
 
@@ -211,13 +223,19 @@ class DaskPool:
             trial: what is asked for.
             motion: the reconstructed motion.
             folder: for the results.
+            athlete_id: team/athlete.
             settings: for the files.
             made_from: the intermediate results, relative to the folder of artifacts.
 
         Raises:
             BioposeError: the input is at fault.
         """
-        await self._call(self._analyse, trial, motion, folder, self._method, dict(settings), made_from)
+        analyse = partial(
+            solve_and_analyse,
+            overlay=athlete_id not in self._without_pictures,
+            blur_bystanders=self._blur_bystanders,
+        )
+        await self._call(analyse, trial, motion, folder, self._method, dict(settings), made_from)
 
     async def measure_markers(self, trial: MarkerTrial, folder: Path, *, settings: Mapping[str, Any]) -> None:
         """Measure a recording of markers.
@@ -304,11 +322,14 @@ def dask_pool(
     import dask
     from distributed import Client
 
+    pictures: dict[str, Any] = {
+        "without_pictures": ConsentRecord(settings.home).without_pictures,
+        "blur_bystanders": settings.blur_bystanders,
+    }
     if settings.dask_address:
         with joined(settings.dask_address) as client:
             threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
-            blur = settings.blur_bystanders
-            yield DaskPool(client, max(threads, 1), method, share_cores=False, blur_bystanders=blur)
+            yield DaskPool(client, max(threads, 1), method, share_cores=False, **pictures)
         return
     workers = min(settings.cores, at_most)
     with (
@@ -316,7 +337,7 @@ def dask_pool(
         _local_cluster(workers, folder=settings.home / "dask", imports=imports) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield DaskPool(client, workers, method, blur_bystanders=settings.blur_bystanders)
+        yield DaskPool(client, workers, method, **pictures)
 
 
 def import_ahead(imports: Sequence[str] = FOR_VIDEO) -> None:

@@ -95,6 +95,9 @@ def _wanted(settings: Settings) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        # By default MLflow spends nine minutes on weights that a store has lost.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
         "MALLOC_ARENA_MAX": "3",  # of the processes started from here: with glibc's default their memory grows by clips
     }
 

@@ -11,7 +11,7 @@ import mmap
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -20,7 +20,9 @@ from typing import Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from biopose.outputs.file_names import PICTURES
 from tasks.audit import AuditLog, People
+from tasks.consent_record import ConsentRecord
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.golden import GoldenSet
@@ -28,7 +30,7 @@ from tasks.quarantine import Quarantined, read_record
 from tasks.ray_folder import ended_sessions
 from tasks.release_offsets import renew_offsets
 from tasks.retention import intermediates
-from tasks.settings import Settings
+from tasks.settings import OWNER_ALONE, Settings
 from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
 from warehouse.archive import remove_unlisted
@@ -38,8 +40,8 @@ from warehouse.errors import QueryError
 from warehouse.snapshot import publish_snapshot
 
 PENDING = "erasing.json"
+CERTIFICATES = "erasures"  # folder of home
 TEXT = (".json", ".log", ".html", ".csv", ".toml", ".txt", ".mot", ".trc", ".osim", ".sql", ".xml", ".md")
-PICTURES = ("overlay.mp4", "report.html")  # of a run: they show whoever is in the video
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
 
     Returns:
         What was removed and searched, without a name: counts by kind, files searched, the files in which an id is
-        left, and when; by number, why rollouts have no offsets of their releases now; and how many rows of deleted
-        trials stay of whom nothing says whose they were.
+        left, and when; the certificate, which has all that but those files; by number, why rollouts have no offsets
+        of their releases now; and how many rows of deleted trials stay of whom nothing says whose they were.
 
     Raises:
         WarehouseBusyError: another process has the database open.
@@ -169,6 +171,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     ):
         _remove(settings.home / path)
     GoldenSet(settings).remove(erasure.trial_ids)
+    ConsentRecord(settings.home).forget(erasure.athlete_id)
     VideoHashes(settings.home / "video_hashes.json").forget(erasure.own_video_sha256)
     search = IdSearch(erasure.ids, longer_ids=erasure.longer_ids)
     lines = sum(_without_lines(log, search) for log in settings.logs.glob("*.log"))
@@ -177,8 +180,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     for session in ended_sessions(settings):  # outside of the home; their logs may name anybody
         shutil.rmtree(session)
     searched, left = _search_home(settings, search)
-    (settings.home / PENDING).unlink()
-    return {
+    done = {
         "erased_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "trials": len(erasure.trial_ids),
         "rows": erasure.rows,
@@ -194,8 +196,10 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "log_lines": lines,
         "deleted_trials_of_unknown_athlete": of_unknown,
         "files_searched": searched,
-        "left": left,
     }
+    certificate = _certified(settings, done | {"files_with_an_id": len(left)})
+    (settings.home / PENDING).unlink()
+    return done | {"left": left, "certificate": str(certificate)}
 
 
 def interrupted_erasure(settings: Settings) -> str | None:
@@ -323,6 +327,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _certified(settings: Settings, done: Mapping[str, Any]) -> Path:
+    """The certificate, which names nobody; written anew where an erasure was killed after it."""
+    path = settings.home / CERTIFICATES / f"{str(done['erased_at']).replace(':', '')}.json"
+    path.parent.mkdir(mode=OWNER_ALONE, exist_ok=True)
+    with written_whole(path, durable=True) as partial:
+        partial.write_text(json.dumps(done, indent=1), encoding="utf-8")
+    return path
 
 
 def _without_lines(log: Path, search: IdSearch) -> int:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from biopose.cli.doctor import Finding
 from biopose.errors import BioposeError
 from tasks.audit import AuditLog
+from tasks.consent_record import ConsentRecord
 from tasks.dask_pool import DONE
 from tasks.erasure import interrupted_erasure
 from tasks.ingest_log import last_runs
@@ -41,6 +42,7 @@ def examine_home(settings: Settings) -> list[Finding]:
         _frames,
         _quarantine,
         _erasure,
+        _consent,
         _expired,
         _audit,
     )
@@ -151,6 +153,18 @@ def _erasure(settings: Settings) -> Finding:
         return Finding("erasures", False, str(error), "Delete it, and run the erasure again.")
     found = f"the erasure of {athlete} was interrupted" if athlete else "none was interrupted"
     return Finding("erasures", athlete is None, found, f"biopose erase {athlete} --home {settings.home}")
+
+
+def _consent(settings: Settings) -> Finding:
+    """Who withdrew is erased by the first night after their grace; two may be missed."""
+    try:
+        record = ConsentRecord(settings.home)
+    except BioposeError as error:
+        return Finding("consent", False, str(error), "Restore it from a backup.")
+    late = record.due(after_days=settings.withdrawn_days + LONGEST_SILENCE_H / 24)
+    found = f"{len(record.withdrawn)} people withdrew it and are hidden" if record.withdrawn else "nobody withdrew it"
+    found += f"; {', '.join(late)} should be erased by now" if late else ""
+    return Finding("consent", not late, found, f"biopose erase TEAM/ATHLETE --home {settings.home}, once nothing runs")
 
 
 def _audit(settings: Settings) -> Finding:

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from biopose.errors import BioposeError, ManifestError, VideoError
 from biopose.io.manifest import MANIFEST
+from biopose.outputs.file_names import OVERLAY, REPORT
 from tasks.errors import GivesWayError
 from tasks.faults import UnexpectedError, as_input_error
-from tasks.marker_plan import MARKER_STAGES, PlannedMarkers
+from tasks.marker_plan import MARKER_STAGES
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
@@ -373,6 +374,6 @@ def _summary(trial: Planned) -> dict[str, Any]:
         "run_id": trial.run_id,
         "frames": frames,
         "quality": values.get("mean_quality") or 0.0,
-        **({} if isinstance(trial, PlannedMarkers) else {"overlay": str(trial.folder / "overlay.mp4")}),
-        "report": str(trial.folder / "report.html"),
+        **({"overlay": str(trial.folder / OVERLAY)} if (trial.folder / OVERLAY).exists() else {}),
+        "report": str(trial.folder / REPORT),
     }

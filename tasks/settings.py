@@ -48,8 +48,9 @@ class Settings(BaseSettings):
         mlflow_port: of its MLflow server.
         pages_port: of the pages.
         actors_per_gpu: processes that share one GPU.
-        intermediates_days: how long detections and motions are kept, which hold pictures of the videos.
+        intermediates_days: how long detections and motions are kept, which are made anew from the videos.
         deleted_days: how long a trial that was deleted can be restored.
+        withdrawn_days: after which a night erases who withdrew consent; they are hidden at once.
         superseded_days: how long a run is kept that no release shows any more, since its trial was measured anew.
         ray_logs_days: how long the logs of Ray's sessions are kept.
         ingest_logs_days: how long the logs of ingests are kept; that of the last that ended well stays.
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     actors_per_gpu: int = Field(default=1, ge=1)
     intermediates_days: float = Field(default=30.0, ge=0)
     deleted_days: float = Field(default=30.0, ge=0)
+    withdrawn_days: float = Field(default=30.0, ge=0)
     superseded_days: float = Field(default=90.0, ge=0)
     ray_logs_days: float = Field(default=7.0, ge=0)
     ingest_logs_days: float = Field(default=90.0, ge=0)

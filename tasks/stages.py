@@ -89,7 +89,12 @@ async def solve_and_analyse(planned: PlannedTrial, workers: DaskPool) -> None:
     """
     settings = {"trial_id": planned.trial_id, "run_id": planned.run_id}
     await workers.solve_and_analyse(
-        planned.trial, planned.motion, planned.folder, settings=settings, made_from=planned.intermediates
+        planned.trial,
+        planned.motion,
+        planned.folder,
+        athlete_id=str(planned.record["athlete"]["athlete_id"]),
+        settings=settings,
+        made_from=planned.intermediates,
     )
 
 

@@ -97,7 +97,7 @@ class Match:
 
 def image_pyramid(grey: Floats, boxes_px: NDArray[np.floating]) -> ImagePyramid:
     """Prepare a grey image (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
-    grey, valid = grey.astype(np.float32), _background(grey.shape, boxes_px)
+    grey, valid = grey.astype(np.float32), background_mask(grey.shape, boxes_px)
     noise = _noise_sd(grey, valid)
     levels = []
     for level in range(LEVELS):
@@ -299,8 +299,8 @@ def _gradients(grey: Floats) -> tuple[Floats, Floats]:
     return gx, gy
 
 
-def _background(shape: tuple[int, ...], boxes_px: NDArray[np.floating]) -> Floats:
-    """1 outside people's boxes, grown by a tenth: limbs, shadows and the gradient's reach stick out."""
+def background_mask(shape: tuple[int, ...], boxes_px: NDArray[np.floating]) -> Floats:
+    """1 outside people's boxes (N, 4), grown by a tenth: limbs, shadows and the gradient's reach stick out."""
     valid = np.ones(shape, np.float32)
     for left, top, right, bottom in np.asarray(boxes_px, float).reshape(-1, 4):
         if np.isnan(left + top + right + bottom):

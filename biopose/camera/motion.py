@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from biopose.camera.image_registration import (
     WIDTH_PX,
     ImagePyramid,
     Match,
+    background_mask,
     coarse_shift,
     compose,
     image_pyramid,
@@ -31,6 +33,7 @@ NEW_REFERENCE = (0.25, 0.15, 0.12)  # shift as a fraction of the longer side, ro
 SAMPLES_PER_CELL = 3  # along each side of a cell that is averaged into one small pixel
 RELIABLE_SHARE = 0.7  # of the compared images must have been found again
 STILL = np.zeros(4)
+NEIGHBOURS = np.ones((3, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Background:
 
     Attributes:
         time_s: of the frame.
-        grey: (h, w) the image made smaller, 0 to 255.
+        grey: (h, w) the image made smaller, 0 to 255; 0 where people are, as it is kept in a file.
         boxes_px: (N, 4) of the people in it, in the frame's pixels.
         scale: how many of the frame's pixels one of grey's is.
         shape: height and width of the frame.
@@ -87,6 +90,7 @@ def background_of(image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[
         raise ValueError(f"expected an image (H, W, 3) of at least {LEAST_IMAGE_PX} pixels, got {image.shape}")
     grey, scale = _small_grey(image)
     boxes = np.asarray(boxes_px, dtype=np.float64).reshape(-1, 4)
+    grey[_people_mask(grey.shape, boxes / scale)] = 0.0
     return Background(float(time_s), grey, boxes, scale, (image.shape[0], image.shape[1]))
 
 
@@ -200,6 +204,11 @@ class CameraMotion:
         self._stray, self._strays = (time_s, current), self._strays + 1
         if self._strays == 2:  # neither still nor a cut between two shots
             self._lost_s.append(time_s)
+
+
+def _people_mask(shape: tuple[int, ...], boxes_px: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where people are: all that is never compared, but for the pixel at its edge, which the noise estimate reads."""
+    return np.asarray(scipy.ndimage.binary_erosion(background_mask(shape, boxes_px) == 0.0, NEIGHBOURS, border_value=1))
 
 
 def _small_grey(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from biopose.errors import FileFormatError, ManifestError
+from biopose.io.consent import Consent
 from biopose.io.files import read_regular
 from biopose.io.manifest_entries import (
     KEY_OF,
@@ -166,14 +167,14 @@ class Session:
         trials: that can be measured.
         refused: the others.
         date: of the session.
-        consent: by team/athlete, whether they agreed to be measured; whose table is in error is left out.
+        consent: by team/athlete, what they agreed to; whose table is in error is left out.
     """
 
     session_id: str
     trials: list[TrialEntry]
     refused: list[RefusedTrial]
     date: date
-    consent: Mapping[str, bool]
+    consent: Mapping[str, Consent]
 
     @property
     def trial_ids(self) -> list[str]:
@@ -210,7 +211,7 @@ def read_session(path: Path) -> Session:
         [trial for trial in checked if isinstance(trial, TrialEntry)],
         [trial for trial in checked if isinstance(trial, RefusedTrial)],
         date=head.date,
-        consent={f"{head.team}/{one.id}": one.entry.consent for one in athletes if one.entry},
+        consent={f"{head.team}/{one.id}": one.entry.consented(head.date) for one in athletes if one.entry},
     )
 
 
@@ -257,7 +258,7 @@ class _Trial:
     def checked(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
         """The trial with its athlete and video checked, or refused with every error found."""
         session_id = f"{head.team}/{head.session}"
-        athlete, wrong = self._athlete(athletes)
+        athlete, wrong = self._athlete(head, athletes)
         file, not_there = self._file()
         beside, others = self._marker_files(athlete)
         wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there, *others]
@@ -286,7 +287,7 @@ class _Trial:
             **{name: getattr(self.table, name) for name in as_given},
         )
 
-    def _athlete(self, athletes: dict[str, _Athlete]) -> tuple[AthleteEntry | None, list[Fault]]:
+    def _athlete(self, head: SessionTable, athletes: dict[str, _Athlete]) -> tuple[AthleteEntry | None, list[Fault]]:
         identity = self.raw.get("athlete")
         if not isinstance(identity, str):
             return None, []  # reported already
@@ -294,7 +295,7 @@ class _Trial:
         if known is None:
             problem = f"found {identity!r}; expected one of the athletes: {', '.join(athletes)}"
             return None, [("manifest", self.place.line("athlete", problem))]
-        if known.entry and not known.entry.consent:
+        if known.entry and not known.entry.consented(head.date).is_given:
             problem = f"{identity} has not consented; set {known.key}.consent to true once they have"
             return None, [("consent", self.place.line("athlete", problem))]
         return known.entry, [("manifest", line) for line in known.faults]

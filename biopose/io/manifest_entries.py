@@ -16,14 +16,17 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
+from biopose.io.consent import SCOPES, Consent, Scope
 from biopose.io.files import QUOTE_LENGTH
 from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 from biopose.io.units import LengthUnit
@@ -42,6 +45,7 @@ MOST_PX = 1e6  # beyond any image: what is refused here cannot overflow later
 A_WEEK_S = 604_800.0
 MOST_HZ = 100_000.0  # of a high-speed camera
 MOST_DISTORTION = 100.0  # of a lens's coefficients
+LAST_TIME_ZONE = datetime.timezone(datetime.timedelta(hours=14))  # where a day begins first
 
 RecordingKind = Literal["video", "markers", "keypoints"]
 # The key that names each kind's file.
@@ -97,6 +101,43 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class ConsentTable(_Table):
+    """`consent = {...}`.
+
+    Attributes:
+        scope: what the athlete agreed to; nothing once they withdrew.
+        date: when they said so; without it that of the session.
+    """
+
+    scope: list[Scope] = Field(
+        description='["numbers", "pictures"], ["numbers"] where no overlay may be drawn, or [] once it is withdrawn'
+    )
+    date: datetime.date | None = Field(
+        default=None, description="the day of the statement without quotes, such as 2026-11-25, today at the latest"
+    )
+
+    @field_validator("scope")
+    @classmethod
+    def _has_numbers(cls, scope: list[Scope]) -> list[Scope]:
+        if scope and "numbers" not in scope:
+            raise ValueError("pictures are drawn of what was measured")
+        return scope
+
+    @field_validator("date")
+    @classmethod
+    def _is_past(cls, date: datetime.date | None) -> datetime.date | None:
+        # Else a misspelt year would hold against every later statement.
+        if date is not None and date > datetime.datetime.now(LAST_TIME_ZONE).date():
+            raise ValueError("lies in the future")
+        return date
+
+
+Answer = Annotated[
+    Annotated[bool, Tag("answer")] | Annotated[ConsentTable, Tag("table")],
+    Discriminator(lambda given: "table" if isinstance(given, dict | ConsentTable) else "answer"),
+]
+
+
 class AthleteEntry(_Table):
     """`[[athlete]]`.
 
@@ -106,7 +147,7 @@ class AthleteEntry(_Table):
         mass_kg: where known.
         sex: where known.
         birth_year: where known; norms go by age.
-        consent: whether the athlete agreed to be measured; without it nothing is.
+        consent: whether the athlete agreed to be measured, or to what, and when; without it nothing is.
         static: a recording of markers of the athlete standing still, for trials of markers.
         model: an .osim with the markers, for trials of markers: scaled to `static`, or without it the athlete's own.
         subject: of labels SUBJECT:MARKER, whose markers are the athlete's.
@@ -123,7 +164,9 @@ class AthleteEntry(_Table):
     birth_year: int | None = Field(
         default=None, ge=1900, le=2100, description="the year of birth, such as 2004, or no such key"
     )
-    consent: bool = Field(description="true once the athlete has agreed to be measured, else false")
+    consent: Answer = Field(
+        description="true once the athlete has agreed to be measured, else false, or a table with scope and date"
+    )
     static: str | None = Field(
         default=None, min_length=1, description='markers of the athlete standing still, such as "ann_static.c3d"'
     )
@@ -131,6 +174,16 @@ class AthleteEntry(_Table):
     subject: str | None = Field(
         default=None, min_length=1, description="the athlete's name before the colon of the labels SUBJECT:MARKER"
     )
+
+    def consented(self, session_date: datetime.date) -> Consent:
+        """What the athlete agreed to, as of when.
+
+        Args:
+            session_date: of a statement without a date of its own.
+        """
+        if isinstance(self.consent, ConsentTable):
+            return Consent(frozenset(self.consent.scope), self.consent.date or session_date)
+        return Consent(frozenset(SCOPES if self.consent else ()), session_date)
 
 
 class CameraEntry(_Table):
@@ -261,6 +314,13 @@ class SessionTable(_Table):
     )
 
 
+WITHIN: dict[tuple[object, ...], type[BaseModel]] = {
+    (TrialTable, "camera"): CameraEntry,
+    (AthleteEntry, "consent"): ConsentTable,
+}
+TAGS = ("answer", "table")  # of the forms of a consent
+
+
 def fault_lines(
     path: Path, error: ValidationError, *, table: type[BaseModel], within: str = "", called: str = ""
 ) -> list[str]:
@@ -288,12 +348,12 @@ def printable(text: str) -> str:
 
 def _keys_to(detail: ErrorDetails, table: type[BaseModel]) -> list[str]:
     """The keys as they stand in the file: the location holds also the member of a union that did not fit."""
-    keys = [str(part) for part in detail["loc"]]
-    return keys if keys[:1] == ["camera"] and table is TrialTable else keys[:1]
+    keys = [str(part) for part in detail["loc"] if part not in TAGS]
+    return keys[:2] if (table, *keys[:1]) in WITHIN else keys[:1]
 
 
 def _table_of(keys: list[str], table: type[BaseModel]) -> type[BaseModel]:
-    return CameraEntry if keys[:1] == ["camera"] and len(keys) > 1 and table is TrialTable else table
+    return WITHIN.get((table, keys[0]), table) if len(keys) > 1 else table
 
 
 def _problem(detail: ErrorDetails, table: type[BaseModel]) -> str:

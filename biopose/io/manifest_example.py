@@ -16,6 +16,8 @@ mass_kg = 72.0                 # optional
 sex = "female"                 # optional: "male" or "female"
 birth_year = 2004              # optional: norms go by age
 consent = true                 # without it nothing of this athlete is measured
+# In its place: no overlays, as agreed on a day; scope = [] once it is withdrawn.
+# consent = {{scope = ["numbers"], date = 2026-11-01}}
 # For recordings of markers, each optional: the athlete standing still; the model with those markers, without one
 # BioPose's own by their names; whose markers, where labels are SUBJECT:MARKER.
 # static = "ann_static.c3d"

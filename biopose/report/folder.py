@@ -24,7 +24,7 @@ from biopose.analysis.trial_analysis import (
     analyse_trial,
     write_metrics_csv,
 )
-from biopose.outputs.file_names import FORCES, OVERLAY, TRIAL_FILES
+from biopose.outputs.file_names import FORCES, OVERLAY, REPORT, TRIAL_FILES
 from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -34,7 +34,7 @@ from biopose.report.page import write_report
 from biopose.report.plots import Plots
 from biopose.video.frames import VideoInfo, read_frames
 
-REPORT, SUMMARY = "report.html", "summary.json"
+SUMMARY = "summary.json"
 PERSON_FILES = (*TRIAL_FILES, *ANALYSIS_FILES)
 PEOPLE_AT_ONCE = 2  # whose files are written beside the overlay
 WORST_FRAMES = 5

@@ -152,6 +152,7 @@ def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[s
     left = [f"  {name} still holds one; remove it by hand" for name in done["left"]]
     backups = "Backups hold this person still: make another with `biopose backup`, which names those to remove"
     verdict = "these hold one" if left else "none holds one"
+    certificate = f"Certificate, which names nobody: {done['certificate']}"
     offsets = [
         f"Rollout {number} has no release offsets now: {why}"
         for number, why in done["rollouts_without_offsets"].items()
@@ -162,7 +163,7 @@ def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[s
         for count in [done["deleted_trials_of_unknown_athlete"]]
         if count
     ]
-    return [removed, *offsets, *unknown, searched + verdict, *left, *_inbox_lines(videos), backups]
+    return [removed, *offsets, *unknown, searched + verdict, *left, *_inbox_lines(videos), certificate, backups]
 
 
 def _others_lines(trials: tuple[str, ...]) -> list[str]:

@@ -137,7 +137,7 @@ def run_ingest(
         _begin_ahead(inbox.resolve(), settings)
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
-            return flow(
+            account: dict[str, Any] = flow(
                 inbox=str(inbox.resolve()),
                 home=str(settings.home),
                 alias=alias,
@@ -145,6 +145,23 @@ def run_ingest(
                 retry=list(retry),
                 take_over=list(take_over),
             )
+    account["notes"] += _erase_withdrawn(settings)
+    return account
+
+
+def _erase_withdrawn(settings: Settings) -> list[str]:
+    """Erase who withdrew consent and whose grace is over, a line each; a running `biopose up` does so itself."""
+    from tasks.locks import exclusive, holder
+    from tasks.withdrawals import erase_withdrawn, who_is_to_be_erased
+    from warehouse.errors import WarehouseError
+
+    try:
+        if not who_is_to_be_erased(settings) or holder(settings.home, "up"):
+            return []
+        with exclusive(settings.home), exclusive(settings.home, "up"):
+            return [f"{athlete} withdrew consent, and is erased" for athlete in erase_withdrawn(settings)]
+    except (BioposeError, WarehouseError, OSError) as error:
+        return [f"who withdrew consent is not erased yet, and the next ingest tries again: {error}"]
 
 
 def _begin_ahead(inbox: Path, settings: Settings) -> None:

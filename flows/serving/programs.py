@@ -44,6 +44,13 @@ def pages_server(settings: Settings, exposure: Exposure) -> list[str]:
     return _python("flows.cli.main", "serve", "--port", str(settings.pages_port), *exposure.arguments())
 
 
+def erase_withdrawn() -> list[str]:
+    """Erases who withdrew consent and whose grace is over, while `biopose up` holds its lock; then ends."""
+    imports = "from tasks.settings import Settings; from tasks.locks import exclusive"
+    code = "settings = Settings.load()\nwith exclusive(settings.home):\n    erase_withdrawn(settings)"
+    return [sys.executable, "-c", f"{imports}; from tasks.withdrawals import erase_withdrawn\n{code}"]
+
+
 def deploy(file: Path) -> list[str]:
     """Creates the deployments of a file on the server, then ends."""
     return _python("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,14 +28,17 @@ from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
 from tasks.empty_databases import begin_with_copy
 from tasks.home_id import serves_home
-from tasks.locks import exclusive
+from tasks.locks import exclusive, holder
 from tasks.registration import register_command
 from tasks.settings import Addresses, Settings, responds
+from tasks.withdrawals import who_is_to_be_erased
 
 CHECKOUT = Path(__file__).parents[2]
 START_TIMEOUT_S = 180.0
 POLL_S = 0.2
 WATCH_S = 1.0
+LOOK_S = 60.0  # between looks whether somebody is to be erased
+RETRY_S = 12 * 3600.0
 WORKER = "prefect-worker"
 
 
@@ -94,8 +98,9 @@ def serve(
         check_ports(settings)
         services = _Services(settings, exposure, project, signals, echo)
         try:
-            services.start(deployments(project, cron=cron, timezone=timezone))
-            services.watch()
+            deployed = deployments(project, cron=cron, timezone=timezone)
+            services.start(deployed)
+            services.watch(deployed)
         except _Stopped:
             pass
         finally:
@@ -119,6 +124,7 @@ class _Services:
         self._environment, self._not_used = programs.environment(settings, project, self._addresses)
         self._server = PrefectServer(self._addresses.prefect, self._environment["PREFECT_API_AUTH_STRING"])
         self._running: list[Child] = []
+        self._next_look_s = time.monotonic()
 
     def start(self, project: dict[str, Any]) -> None:
         """Start all, wait until each is ready, then print their addresses."""
@@ -143,15 +149,39 @@ class _Services:
         self._addresses.record(self._settings)
         self._echo("\n".join([*self._addresses_lines(_zone(project)), *_schedule_notes(project), "^C stops all."]))
 
-    def watch(self) -> None:
-        """Restart what dies, until a stop is requested."""
+    def watch(self, project: dict[str, Any]) -> None:
+        """Restart what dies, and erase who is to be erased, until a stop is requested."""
         while True:
             self._stop.sleep(WATCH_S)
+            if self._has_to_erase():
+                self._stop_programs()
+                self._erase()
+                self.start(project)
             for child in self._running:
                 if message := child.restart_if_dead():
                     self._echo(message)
                     if child.name == WORKER:
                         self._close_left_over()
+
+    def _has_to_erase(self) -> bool:
+        """Whether somebody who withdrew consent is due, and no night is at work."""
+        if time.monotonic() < self._next_look_s:
+            return False
+        self._next_look_s = time.monotonic() + LOOK_S
+        try:
+            return bool(who_is_to_be_erased(self._settings)) and holder(self._settings.home, "ingest") is None
+        except BioposeError as error:
+            self._echo(str(error))
+            return False
+
+    def _erase(self) -> None:
+        """Erase them while no server has a file of the home open."""
+        try:
+            self._complete("erase", *programs.erase_withdrawn())
+            self._echo("Who withdrew consent, and whose grace is over, was erased.")
+        except BioposeError as error:
+            self._next_look_s = time.monotonic() + RETRY_S
+            self._echo(f"{error}\nThe erasure is tried again in {RETRY_S / 3600:.0f} hours.")
 
     def _close_left_over(self) -> None:
         """Stop processes and close flow runs that a dead worker left over: they would block the next run."""
@@ -163,6 +193,10 @@ class _Services:
     def stop(self) -> None:
         """Stop all: the worker and its flow runs before the server, to which they report their end."""
         self._echo("Stopping ...")
+        self._stop_programs()
+        self._echo("Stopped.")
+
+    def _stop_programs(self) -> None:
         Addresses.delete_record(self._settings)
         servers = [child for child in self._running if child.name != WORKER]
         for worker in (child for child in self._running if child.name == WORKER):
@@ -170,7 +204,7 @@ class _Services:
         stop_orphans(servers)
         for server in reversed(servers):
             stop(server)
-        self._echo("Stopped.")
+        self._running.clear()
 
     def _begin(self, name: str, *command: str) -> Child:
         child = self._child(name, command)

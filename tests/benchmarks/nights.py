@@ -1,23 +1,26 @@
 """Nights in a row in one home, with faults at random: nothing lost or doubled, and which folders grow by how much.
 
-    python -m tests.benchmarks.nights --nights 24 --seed 0
+    python -m tests.benchmarks.nights FOLDER --nights 24 --for-s 840    # run it again to go on
 
-A night takes the place of a day: what is kept for days by the settings is kept for as many nights, as long as those
-before took on average. Each brings a new session of two recordings of markers, or of video where the fault needs it,
-and a fault: a recording that is cut off or vanishes, a corrected height, a trial that is taken out of its session, or a
-killed process and a second run. One Prefect server serves all nights, as `biopose up` does. Prints a line a night, and
-the growth of each folder after the first week.
+A night takes the place of a day: what is kept for days by the settings is kept since the night that began a week of
+nights before. Each brings a new session of two recordings of markers, or of video where the fault needs it, and a
+fault: a recording that is cut off or vanishes, a corrected height, a trial that is taken out of its session, or a
+killed process and a second run. One Prefect server serves the nights of a stretch, as `biopose up` does. FOLDER, whose
+path has to be short for the sockets of Ray in it, keeps inbox, home and what came of each night. Prints a line a night,
+and the growth of each folder after the first week.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
-import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
@@ -36,6 +39,7 @@ WEEK = 7
 FRAMES = 12  # of a video's trial
 MARKER_FRAMES = 30
 DAY_S = 86_400.0
+FIRST_S = 20.0  # of a night before any was timed
 KEPT = tuple(f"BIOPOSE_{kind}_DAYS" for kind in ("INTERMEDIATES", "SUPERSEDED", "DELETED", "RAY_LOGS", "INGEST_LOGS"))
 BROKEN = ("cut off", "vanished")
 OF_VIDEO = ("a video", "killed Ray actor", f"killed {EVERY}, of video")
@@ -54,6 +58,40 @@ markers = "{name}.trc"
 athlete = "ann"
 activity = "walk"
 """
+
+
+@dataclass(frozen=True)
+class Night:
+    """What came of a night.
+
+    Attributes:
+        fault: one of FAULTS.
+        began_s: since the epoch.
+        seconds: that it took.
+        named: how many trials must be current after it.
+        current: how many are.
+        doubled: how many of those have the name of another.
+        sizes: as `sizes` gives them.
+    """
+
+    fault: str
+    began_s: float
+    seconds: float
+    named: int
+    current: int
+    doubled: int
+    sizes: dict[str, tuple[int, int]] = field(repr=False)
+
+    @property
+    def lost(self) -> int:
+        """Trials that are lost or doubled."""
+        return abs(self.named - self.current) + self.doubled
+
+    def line(self, number: int) -> str:
+        """For the terminal."""
+        megabytes = sum(size for _, size in self.sizes.values()) / 1e6
+        of = f"{self.current:>3} of {self.named:>3} trials current"
+        return f"{number + 1:>3} {self.fault:<32} {self.seconds:6.1f} s, {of}, {megabytes:7.1f} MB"
 
 
 @dataclass
@@ -154,49 +192,68 @@ def _size(entry: Path) -> tuple[int, int]:
     return len(files), sum(path.stat().st_size for path in files)
 
 
+def _kept_days(before: list[Night]) -> dict[str, str]:
+    """The settings by which a night keeps what was made in the week of nights before it, whatever those took."""
+    since_s = time.time() - before[-WEEK].began_s if len(before) >= WEEK else WEEK * DAY_S
+    return {name: str(since_s / DAY_S) for name in KEPT}
+
+
+def _run_night(simulated: Nights, before: list[Night], temporary: Path, *, seed: int) -> Night:
+    """The night after some others."""
+    number, undisturbed = len(before), [night.seconds for night in before if "killed" not in night.fault]
+    fault = FAULTS[number % len(FAULTS)]
+    after_s = random.Random(f"{seed} {number}").uniform(0.1, 0.8) * (undisturbed or [FIRST_S])[-1]
+    os.environ.update(_kept_days(before))
+    began_s = time.time()
+    simulated.night(number, fault=fault, after_s=after_s)
+    seconds = time.time() - began_s
+    age_leftovers(simulated.home)
+    trials = open_home(simulated.home).trials()
+    doubled = trials.height - trials["trial_id"].n_unique()
+    found = sizes(simulated.home, temporary)
+    return Night(fault, began_s, seconds, simulated.current, trials.height, doubled, found)
+
+
 @click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--nights", default=24, show_default=True, type=click.IntRange(WEEK + 2))
-@click.option("--for-s", default=3600.0, show_default=True, help="After so long no other night begins.")
+@click.option("--for-s", default=3600.0, show_default=True, help="After so long no other night begins; run it again.")
 @click.option("--seed", default=0, show_default=True, type=int)
-def main(nights: int, for_s: float, seed: int) -> None:
+def main(folder: Path, nights: int, for_s: float, seed: int) -> None:
     """Print the nights, and what grew."""
-    draw = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch, ExitStack() as running:
-        temporary = Path(scratch) / "tmp"
-        temporary.mkdir()
-        settings = Settings.load(Path(scratch) / "home")
-        simulated = Nights(Path(scratch) / "inbox", settings.home, running.enter_context(prefect_server(settings)))
+    folder, end_s = folder.absolute(), time.monotonic() + for_s
+    temporary, kept, unfinished = folder / "t", folder / "nights.jsonl", folder / "unfinished"
+    temporary.mkdir(parents=True, exist_ok=True)
+    if unfinished.exists():
+        raise click.ClickException(f"{folder}: a night in it was cut off; begin anew in another folder")
+    done = [_read_night(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    settings = Settings.load(folder / "home")
+    with ExitStack() as running:
+        server = running.enter_context(prefect_server(settings)) if len(done) < nights else {}
         os.environ["TMPDIR"] = str(temporary)  # what a night leaves there counts, too
-        after: list[dict[str, tuple[int, int]]] = []
-        lost, began_s, last_s = 0, time.monotonic(), 20.0
-        for number in range(nights):
-            if number > WEEK and time.monotonic() - began_s > for_s:
-                click.echo(f"no other night begins after {for_s:.0f} s")
-                break
-            fault = FAULTS[number % len(FAULTS)]
-            night_s = (time.monotonic() - began_s) / max(number, 1)
-            for name in KEPT:
-                os.environ[name] = str(WEEK * night_s / DAY_S if number else WEEK)
-            at_s = time.monotonic()
-            simulated.night(number, fault=fault, after_s=draw.uniform(0.1, 0.8) * last_s)
-            last_s = time.monotonic() - at_s if "killed" not in fault else last_s
-            age_leftovers(simulated.home)
-            trials = open_home(simulated.home).trials()
-            lost += abs(simulated.current - trials.height) + trials.height - trials["trial_id"].n_unique()
-            after.append(sizes(simulated.home, temporary))
-            click.echo(
-                f"{number + 1:>3} {fault:<32} {time.monotonic() - at_s:6.1f} s, {trials.height:>3} of "
-                f"{simulated.current:>3} trials current, {sum(size for _, size in after[-1].values()) / 1e6:7.1f} MB"
-            )
-        _print_growth(after)
-        rows = {
-            table: count for table, (count, _) in content_rows(simulated.home / "warehouse.snapshot.duckdb").items()
-        }
-        click.echo(f"rows: {rows}")
-        click.echo(f"{lost} trials lost or doubled")
+        simulated = Nights(folder / "inbox", settings.home, server, done[-1].named if done else 0)
+        while len(done) < nights and time.monotonic() < end_s:
+            unfinished.touch()
+            done.append(_run_night(simulated, done, temporary, seed=seed))
+            with kept.open("a") as file:
+                print(json.dumps(asdict(done[-1])), file=file)
+            unfinished.unlink()
+            click.echo(done[-1].line(len(done) - 1), err=True)
+    for number, night in enumerate(done):
+        click.echo(night.line(number))
+    if len(done) > WEEK:
+        _print_growth([night.sizes for night in done])
+        rows = content_rows(settings.snapshot)
+        click.echo(f"rows: { {table: count for table, (count, _) in rows.items()} }")
+    click.echo(f"{sum(night.lost for night in done)} trials lost or doubled in {len(done)} of {nights} nights")
 
 
-def _print_growth(after: list[dict[str, tuple[int, int]]]) -> None:
+def _read_night(line: str) -> Night:
+    found: dict[str, Any] = json.loads(line)
+    return Night(**found | {"sizes": {name: (files, size) for name, (files, size) in found["sizes"].items()}})
+
+
+def _print_growth(after: list[Mapping[str, tuple[int, int]]]) -> None:
     week, last = after[WEEK - 1], after[-1]
     nights = len(after) - WEEK
     click.echo("| | after a week | at the end | files | kB a night | |\n|---|---|---|---|---|---|")

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from biopose.assets import assets_folder
+from biopose.camera.image_registration import image_pyramid
 from biopose.camera.motion import CameraMotion, background_of
 from biopose.camera.motion_summary import CameraMotionResult
 from tests.camera.synthetic_views import HEIGHT, WIDTH, View, WatchedCamera, frame, seen, wall, watch
@@ -175,6 +176,21 @@ def test_a_background_that_comes_too_soon_is_left_out() -> None:
     motion.add(background_of(image, time_s=1.0, boxes_px=nobody))
     motion.add(background_of(image, time_s=1.05, boxes_px=nobody))
     assert "too short to tell whether the camera moves" in motion.result().sentence
+
+
+def test_nobody_is_left_in_what_is_kept_and_what_is_compared_is_the_same_to_the_bit() -> None:
+    """A file of detections keeps these images for weeks."""
+    image = np.random.default_rng(0).integers(20, 255, (600, 800, 3), dtype=np.uint8)
+    boxes = np.array([[100.3, 80.0, 260.7, 590.0], [700.0, -5.0, 830.0, 300.0], np.full(4, np.nan)])
+    seen_alone = background_of(image, time_s=0.0, boxes_px=np.empty((0, 4)))
+    kept = background_of(image, time_s=0.0, boxes_px=boxes)
+    for left, top, right, bottom in np.clip(boxes[:2] / kept.scale, 0, None).astype(int):
+        assert not kept.grey[top : bottom + 1, left : right + 1].any()
+    assert (kept.grey > 0).mean() > 0.5
+    whole, without = (image_pyramid(one.grey, boxes / kept.scale) for one in (seen_alone, kept))
+    for level, same in zip(whole.levels, without.levels, strict=True):
+        np.testing.assert_array_equal(level.texture, same.texture)
+        assert level.least_contrast == same.least_contrast
 
 
 def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from biopose.errors import ManifestError
+from biopose.io.consent import SCOPES, Consent
 from biopose.io.manifest import Session, read_session
 from biopose.io.manifest_example import example_manifest
 
@@ -166,6 +167,31 @@ def test_without_consent_nothing_of_an_athlete_is_measured(tmp_path: Path) -> No
     assert refused.kind == "consent"
     assert "trial[1].athlete (jump.mp4): ann has not consented; set athlete[1].consent to true" in refused.message
     assert "consent" in refusal(tmp_path, HEAD + ANN.replace("consent = true\n", "") + JUMP)
+
+
+def test_consent_has_a_scope_and_a_date(tmp_path: Path) -> None:
+    stated = ANN.replace("true", '{scope = ["numbers"], date = 2026-09-01}')
+    session = read(tmp_path, HEAD + stated + JUMP)
+    assert session.consent["blue/ann"] == Consent(frozenset({"numbers"}), date(2026, 9, 1))
+    assert len(session.trials) == 1
+    assert read(tmp_path, HEAD + ANN + JUMP).consent["blue/ann"] == Consent(frozenset(SCOPES), session.date)
+    withdrawn = read(tmp_path, HEAD + ANN.replace("true", "{scope = []}") + JUMP)
+    assert [trial.kind for trial in withdrawn.refused] == ["consent"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ('{scope = ["faces"]}', 'athlete[1].consent.scope (ann): found "faces"; expected ["numbers", "pictures"]'),
+        ('{scope = ["pictures"]}', 'athlete[1].consent.scope (ann): found ["pictures"]; expected ["numbers", "pict'),
+        ("{scope = [], date = 2062-01-01}", "athlete[1].consent.date (ann): found 2062-01-01; expected the day of"),
+        ("{scop = []}", "athlete[1].consent.scop (ann): is no key of this table; is scope meant?"),
+        ("{}", "athlete[1].consent.scope (ann): is missing; expected ["),
+        ('"yes"', 'athlete[1].consent (ann): found "yes"; expected true once the athlete has agreed'),
+    ],
+)
+def test_a_consent_that_is_none_is_named_with_what_is_expected(tmp_path: Path, statement: str, told: str) -> None:
+    assert told in refusal(tmp_path, HEAD + ANN.replace("true", statement) + JUMP)
 
 
 def test_an_unknown_athlete_is_named_with_those_that_are_known(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,11 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 from biopose.errors import BioposeError
+from biopose.io.consent import Consent
 from flows.cli.main import cli
 from tasks.backup import LIST, SERIES, back_up, backups_in, restore
+from tasks.consent_record import ConsentRecord
 from tasks.erasure import PENDING, erase, plan_erasure
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.api import open_home
 from warehouse.archive import archive_frames
 from warehouse.content import content_rows
 from warehouse.errors import NoWarehouseError
@@ -93,6 +97,18 @@ def test_who_was_erased_since_is_erased_from_a_restored_home_and_old_backups_are
     assert run_files(again) == run_files(settings)
     with pytest.raises(BioposeError, match="is not empty; give a --home"):
         restore(first.folder, again)
+
+
+def test_who_withdrew_consent_since_is_hidden_in_a_restored_home(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, again = settings.home.parent / "backups", Settings(home=settings.home.parent / "again")
+    first = back_up(settings, folder)
+    ConsentRecord(settings.home).update({"blue/ann": Consent(frozenset(), date(2026, 11, 30))})
+    monkeypatch.setattr("tasks.backup.STAMP", "9999")  # another second
+    back_up(settings, folder)
+    assert restore(first.folder, again) == []
+    assert open_home(again.home).trials()["athlete_id"].to_list() == ["blue/bob"]
 
 
 def test_frames_in_parquet_files_are_backed_up_restored_and_erased_too(settings: Settings) -> None:

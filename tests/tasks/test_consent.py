@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.consent import leave_out_erased, refuse_withdrawn
+import pytest
+
+from biopose.errors import BioposeError
+from biopose.outputs.file_names import PICTURES
+from tasks.consent import leave_out_erased, refuse_withdrawn, remove_pictures
+from tasks.consent_record import NAME, ConsentRecord
 from tasks.erased_people import ErasedPeople
 from tasks.plan import Discovered, discover
+from tasks.settings import Settings
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
 
 MANIFEST = """\
 team = "blue"
@@ -26,11 +37,11 @@ activity = "squat"
 """
 
 
-def inbox(folder: Path, sessions: dict[str, dict[str, str]]) -> Discovered:
+def inbox(folder: Path, sessions: Mapping[str, Mapping[str, str]]) -> Discovered:
     """By date, whether each athlete consents; each has one trial a session."""
     for date, athletes in sessions.items():
         session = folder / "blue" / f"on-{date}"
-        session.mkdir(parents=True)
+        session.mkdir(parents=True, exist_ok=True)
         tables = [ATHLETE.format(name=name, consent=consent) for name, consent in athletes.items()]
         (session / "session.toml").write_text(MANIFEST.format(session=session.name, date=date) + "".join(tables))
         for name in athletes:
@@ -45,7 +56,7 @@ def measured(found: Discovered) -> list[str]:
 def test_consent_withdrawn_in_the_newest_session_refuses_the_trials_of_earlier_ones(tmp_path: Path) -> None:
     early, late = {"ann": "true", "bob": "true"}, {"ann": "false", "bob": "true"}
     found = inbox(tmp_path, {"2026-01-01": early, "2026-02-01": late})
-    assert list(refuse_withdrawn(found)) == ["blue/ann"]
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == {"blue/ann"}
     assert measured(found) == ["blue/on-2026-01-01/bob", "blue/on-2026-02-01/bob"]
     refused = {trial.trial_id: trial for trial in found.refused}
     assert {trial.kind for trial in refused.values()} == {"consent"}
@@ -54,9 +65,66 @@ def test_consent_withdrawn_in_the_newest_session_refuses_the_trials_of_earlier_o
 
 def test_consent_given_later_counts_and_the_early_session_stays_refused(tmp_path: Path) -> None:
     found = inbox(tmp_path, {"2026-01-01": {"ann": "false"}, "2026-02-01": {"ann": "true"}})
-    assert refuse_withdrawn(found) == {}
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == set()
     assert measured(found) == ["blue/on-2026-02-01/ann"]
     assert [trial.trial_id for trial in found.refused] == ["blue/on-2026-01-01/ann"]
+
+
+def test_a_statement_counts_from_its_own_date_in_whichever_session_it_stands(tmp_path: Path) -> None:
+    withdrawn = {"ann": "{scope = [], date = 2026-03-01}"}
+    found = inbox(tmp_path, {"2026-01-01": withdrawn, "2026-02-01": {"ann": "true"}})
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == {"blue/ann"}
+    again = {"ann": '{scope = ["numbers", "pictures"], date = 2026-04-01}'}
+    found = inbox(tmp_path, {"2026-01-01": withdrawn, "2026-02-01": again})
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == set()
+    assert measured(found) == ["blue/on-2026-02-01/ann"]
+
+
+def test_a_withdrawal_is_remembered_where_its_session_is_gone(tmp_path: Path) -> None:
+    found = inbox(tmp_path / "first", {"2026-02-01": {"ann": "false"}})
+    refuse_withdrawn(found, ConsentRecord(tmp_path))
+    found = inbox(tmp_path / "second", {"2026-01-01": {"ann": "true"}})
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == {"blue/ann"}
+    assert "has not consented by a statement of 2026-02-01" in found.refused[0].message
+    found = inbox(tmp_path / "second", {"2026-03-01": {"ann": "true"}})
+    assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == set()
+
+
+def test_who_withdrew_is_due_after_a_grace_that_no_later_night_begins_anew(tmp_path: Path) -> None:
+    for _ in range(2):
+        refuse_withdrawn(inbox(tmp_path, {"2026-02-01": {"ann": "false", "bob": "true"}}), ConsentRecord(tmp_path))
+        record = ConsentRecord(tmp_path)
+        assert record.due(after_days=30) == []
+    first = record.withdrawn["blue/ann"].since
+    assert record.due(after_days=30, now=first + timedelta(days=30)) == ["blue/ann"]
+    record.forget("blue/ann")
+    assert "ann" not in (tmp_path / NAME).read_text()
+
+
+def test_numbers_without_pictures_are_measured_and_earlier_pictures_removed(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path / "home")
+    for name in ("ann", "bob"):
+        one = SyntheticTrial(name, athlete=name)
+        folder = one.write(settings.home / one.record["run"]["artifacts"])
+        load_trial(settings.warehouse, one.record, folder)
+        for picture in PICTURES:
+            (folder / picture).touch()
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    found = inbox(tmp_path / "inbox", {"2026-02-01": {"ann": '{scope = ["numbers"]}', "bob": "true"}})
+    record = ConsentRecord(settings.home)
+    assert refuse_withdrawn(found, record) == set()
+    assert len(found.entries) == 2
+    assert record.without_pictures == {"blue/ann"}
+    assert remove_pictures(settings, record.without_pictures, trials={}) == len(PICTURES)
+    left = {path.parent.parent.name for name in PICTURES for path in settings.artifacts.rglob(name)}
+    assert left == {"bob"}
+    assert remove_pictures(settings, record.without_pictures, trials={}) == 0
+
+
+def test_a_damaged_record_stops_the_night_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text('{"blue/ann": {"scope": []}}')
+    with pytest.raises(BioposeError, match="restore it from a backup, or delete it"):
+        ConsentRecord(tmp_path)
 
 
 def test_trials_of_erased_people_are_left_out_and_counted_whatever_else_is_wrong_with_them(tmp_path: Path) -> None:
@@ -66,3 +134,7 @@ def test_trials_of_erased_people_are_left_out_and_counted_whatever_else_is_wrong
     assert leave_out_erased(found, erased) == {"blue/on-2026-01-01": 1, "blue/on-2026-02-01": 1}
     assert measured(found) == ["blue/on-2026-01-01/bob"]
     assert found.refused == []
+    record = ConsentRecord(tmp_path)
+    assert refuse_withdrawn(found, record) == set()
+    assert not (tmp_path / NAME).exists()
+    assert record.due(after_days=0, now=datetime.now(UTC)) == []

@@ -100,7 +100,8 @@ def test_nothing_of_the_person_is_left_and_everything_of_others_but_pictures_of_
         "reports/blue/ann.html",
     }
     assert before - files(settings) == removed
-    assert files(settings) - before == {"erased.json", "audit.jsonl", "audit.key"}
+    certificate = str(Path(str(done["certificate"])).relative_to(settings.home))
+    assert files(settings) - before == {"erased.json", "audit.jsonl", "audit.key", certificate}
     assert (settings.logs / "ingest.log").read_text() == f"stored {BOBS[1].trial_id}\n"
     assert b"blue/ann" not in b"".join((settings.home / name).read_bytes() for name in files(settings))
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from biopose.cli.command_line import Commands
+from biopose.io.consent import Consent
 from flows.cli.up import up
 from flows.serving.supervisor import CHECKOUT, deployments
+from tasks.consent_record import ConsentRecord
 from tasks.environment import prefect_api
+from tasks.erased_people import ErasedPeople
 from tasks.settings import Addresses
-from tests.flows.prefect_server import Up, serving, wait_for
+from tests.flows.prefect_server import START_TIMEOUT_S, Up, serving, wait_for
 from tests.flows.serving.test_deployment import health_check
 
 TICK = """
@@ -66,6 +70,7 @@ class TwoServices:
     exit_code: int = -1
     held: str = ""
     remembered: dict[str, Any] = field(default_factory=dict)
+    erased: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +87,12 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with serving(home, project) as first:
         observed = TwoServices(first)
         _use(observed)
-    with serving(home, project) as second:
+    ConsentRecord(home).update({"blue/ann": Consent(frozenset(), date(2026, 11, 20))})
+    with serving(home, project, BIOPOSE_WITHDRAWN_DAYS="0") as second:
         observed.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
+        wait_for(lambda: "was erased" in second.printed(), timeout_s=60)
+        wait_for(lambda: second.printed().count("next run") == 2, timeout_s=START_TIMEOUT_S)
+        observed.erased = ErasedPeople(home).erased_at("blue/ann")
     yield observed
     shutil.rmtree(home)
 
@@ -216,6 +225,11 @@ def test_the_home_remembers_runs_and_the_interrupted_one_is_not_left_running(ser
         "termination signal" in services.remembered[services.held]["message"]
     )  # so it said itself, before the server went
     assert "COMPLETED" in {state["type"] for state in services.remembered.values()}
+
+
+@pytest.mark.slow
+def test_who_withdrew_consent_is_erased_between_nights_and_all_starts_again(services: TwoServices) -> None:
+    assert services.erased is not None
 
 
 # Without servers

@@ -1,0 +1,88 @@
+"""Who withdrew consent is erased once their grace is over, and leaves a certificate that names nobody."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from biopose.io.consent import SCOPES, Consent
+from flows.cli.main import cli
+from tasks.consent_record import ConsentRecord
+from tasks.erased_people import ErasedPeople
+from tasks.erasure import CERTIFICATES, plan_erasure
+from tasks.settings import Settings
+from tasks.withdrawals import erase_withdrawn, who_is_to_be_erased
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.content import content_rows
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+NOTHING = Consent(frozenset(), date(2026, 11, 20))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with trials of two athletes, of whom one withdrew, and another of whom nothing was ever stored."""
+    settings = Settings(home=tmp_path / "home", withdrawn_days=0)
+    for seed, name in enumerate(("ann", "bob")):
+        one = SyntheticTrial(name, seed, athlete=name)
+        load_trial(settings.warehouse, one.record, one.write(settings.home / one.record["run"]["artifacts"]))
+    for record in settings.home.rglob("record.json"):  # of the tests alone
+        record.unlink()
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    everything = Consent(frozenset(SCOPES), date(2026, 11, 1))
+    ConsentRecord(settings.home).update({"blue/ann": NOTHING, "blue/zoe": NOTHING, "blue/bob": everything})
+    return settings
+
+
+def test_they_are_erased_and_nobody_else(settings: Settings) -> None:
+    assert erase_withdrawn(Settings(home=settings.home, withdrawn_days=30)) == []
+    assert erase_withdrawn(settings) == ["blue/ann", "blue/zoe"]
+    assert content_rows(settings.snapshot)["athlete"][0] == 1
+    assert erase_withdrawn(settings) == []
+    erased = ErasedPeople(settings.home)
+    assert all(erased.erased_at(athlete) for athlete in ("blue/ann", "blue/zoe"))
+    everything = b"".join(path.read_bytes() for path in settings.home.rglob("*") if path.is_file())
+    assert b"blue/ann" not in everything
+    assert b"blue/zoe" not in everything
+
+
+def test_a_certificate_has_what_was_done_and_no_name(settings: Settings) -> None:
+    erase_withdrawn(settings)
+    (certificate,) = (settings.home / CERTIFICATES).iterdir()
+    found = json.loads(certificate.read_text())
+    assert (found["trials"], found["files_with_an_id"]) == (1, 0)
+    assert found["files_searched"] > 5
+    assert "ann" not in certificate.read_text()
+
+
+def test_an_erasure_that_was_interrupted_is_ended_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("tasks.erasure._search_home", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            erase_withdrawn(settings)
+    patient = Settings(home=settings.home, withdrawn_days=30)
+    assert who_is_to_be_erased(patient) == ["blue/ann"]
+    assert erase_withdrawn(patient) == ["blue/ann"]
+    assert who_is_to_be_erased(patient) == []
+
+
+def test_an_erasure_by_hand_ends_the_withdrawal(settings: Settings) -> None:
+    assert CliRunner().invoke(cli, ["erase", "blue/ann", "--yes", "--home", str(settings.home)]).exit_code == 0
+    assert who_is_to_be_erased(settings) == ["blue/zoe"]
+
+
+def test_a_late_erasure_is_found_by_the_examination(settings: Settings) -> None:
+    plan_erasure(settings, "blue/ann")  # changes nothing
+    environment = {"BIOPOSE_WITHDRAWN_DAYS": "0"}
+    fresh = CliRunner().invoke(cli, ["doctor", "--home", str(settings.home)], env=environment)
+    assert "2 people withdrew it and are hidden" in fresh.output
+    record = settings.home / "consent.json"
+    record.write_text(record.read_text().replace("2026-", "2025-").replace("2027-", "2025-"))
+    late = CliRunner().invoke(cli, ["doctor", "--home", str(settings.home)], env=environment)
+    assert "blue/ann, blue/zoe should be erased by now" in late.output
+    assert late.exit_code == 1

@@ -269,7 +269,7 @@ class _Site:
             "served": Addresses.recorded(self.settings),
             "login": self.settings.prefect_login,
         }
-        return self._rendered(request, "about", context, None)
+        return self._rendered(request, "about", context, self.snapshot.newest())
 
     def metrics(self, request: Request) -> Response:
         """The state of the home for Prometheus, which is of all teams."""

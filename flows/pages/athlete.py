@@ -22,24 +22,27 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline:
 
     Args:
         read: the snapshot.
-        asked: activity; else the one with the most trials.
+        asked: activity; else the one with the most trials. since and until, days: the part of the trends that is drawn.
         athlete_id: as team/athlete.
         offline: of a report: no point of a trend is a link.
 
     Raises:
         UnknownNameError: there is no such athlete, or activity.
+        QueryError: since or until is no day.
     """
     trials = read.rows("trials", athlete=athlete_id)[::-1]
     counts = {row["activity"]: 0 for row in trials}
     for row in trials:
         counts[row["activity"]] += 1
     activity = asked.get("activity") or max(counts, key=lambda name: counts[name])
-    sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity)
+    period = {name: asked[name] for name in ("since", "until") if asked.get(name)}
+    sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity, **period)
     return {
         "title": athlete_id,
         "athlete_id": athlete_id,
         "activity": activity,
         "activities": counts,
+        "period": period,
         "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity, offline=offline),
         "unknown": read.rows("unknown_metrics", athlete=athlete_id, activity=activity),
         "trials": [row for row in trials if row["activity"] == activity][:SHOWN_TRIALS],

@@ -336,6 +336,7 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
         message = str(error)
     if isinstance(error, UnknownNameError) and error.kind in LINKS:
         links = [(name, LINKS[error.kind] + name) for name in error.nearest]
+        message = message.partition("; nearest: ")[0] if links else message  # they are listed below
     message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
     context = {"title": title, "message": message, "links": links}
     return HTMLResponse(_html(request, "failure", context, None), status_code=status)

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
-from biopose.report.metric_tables import SYMBOLS, metric_place
+from biopose.report.metric_tables import in_brackets, metric_place
 from biopose.report.trend import Series, Session, trend
 from flows.pages.reader import Reader, Row
 from flows.pages.templates import address
@@ -90,7 +90,7 @@ def _metrics(
             for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
         ]
         unit = next(iter(by_side.values()))[0]["unit"]
-        title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}{f' by {method}' if several else ''}"
+        title = f"{name.replace('_', ' ')}{in_brackets(str(unit))}{f' by {method}' if several else ''}"
         plot = trend(title, [side["series"] for side in sides])
         metrics.append(
             {"name": name, "method": method if several else None, "unit": unit, "sides": sides}
@@ -125,8 +125,3 @@ def _side(
         "squad": against,
         "series": Series(KINDS[side], name, sessions, band, detectable),
     }
-
-
-def _in_brackets(unit: str) -> str:
-    symbol = SYMBOLS.get(unit, unit).strip()
-    return f" ({symbol})" if symbol else ""

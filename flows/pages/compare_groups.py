@@ -87,8 +87,11 @@ def _sides(read: Reader, coordinate: str, activity: str, groups: list[Group]) ->
         raise QueryError("both groups are the same; choose two teams, sessions, athletes, trials, periods or releases")
     of_two_releases = groups[0]["release"] != groups[1]["release"]
     found = []
-    for column, side in columns_of(coordinate):
-        cycles = [group_cycles(read.frame, column, {"activity": activity, **group}) for group in chosen]
+    columns = columns_of(coordinate)
+    of_groups = [
+        group_cycles(read.frame, [column for column, _ in columns], {"activity": activity, **group}) for group in chosen
+    ]
+    for (column, side), *cycles in zip(columns, *of_groups, strict=True):
         for kind, of_group in zip(ORDER, cycles, strict=True):
             if not of_group["is_whole"].any():
                 raise QueryError(

@@ -2,6 +2,7 @@
 -- Grain: a per cent of a stride of the coordinate's own side in gait, else of a trial.
 -- Note: a coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's current one.
 -- coordinate: measured column of curve, such as knee_angle_r_deg
+-- other: measured column of curve, a second one in the same answer, such as knee_angle_l_deg = none
 -- activity: one of trial.activity, such as walk
 -- team: one of trial.team_id = any
 -- session: one of trial.session_id = any
@@ -32,18 +33,27 @@ of_group AS (
         AND session_date BETWEEN $since::DATE AND $until::DATE
 ),
 
-stretch AS (
-    FROM phases_of('of_group')
-    WHERE side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
+chosen AS (
+    SELECT DISTINCT coordinate
+    FROM (VALUES ($coordinate), ($other)) AS asked(coordinate)
+    WHERE coordinate <> 'none'
 ),
 
--- As curves_of interpolates, for one coordinate: its frames are read once, and nothing is planned for the others.
+stretch AS (
+    SELECT phase.*, chosen.coordinate
+    FROM phases_of('of_group') AS phase
+    JOIN chosen
+        ON phase.side IN ('none', if(regexp_matches(chosen.coordinate, '_l_(deg|m)$'), 'left', 'right'))
+),
+
+-- As curves_of interpolates: the frames are read once, and nothing is planned for other coordinates.
 frame AS MATERIALIZED (
     SELECT
         run_number,
         frame_index,
         time_s,
-        COLUMNS(lambda name: name = $coordinate) AS value
+        COLUMNS(lambda name: name = $coordinate) AS value,
+        COLUMNS(lambda name: name = if($other = 'none', $coordinate, $other)) AS other_value
     FROM kinematics_of_every_run
     WHERE run_number IN (SELECT run_number FROM of_group)
 ),
@@ -59,14 +69,15 @@ placed AS (
         stretch.session_id,
         stretch.trial_id,
         stretch.run_number,
+        stretch.coordinate,
         stretch.side,
         stretch.phase_number,
         (greatest(ceil(100 * (frame.time_s - stretch.start_s) / (stretch.end_s - stretch.start_s)), 0) + step.step)::INTEGER
             AS percent,
         (stretch.start_s + percent / 100 * (stretch.end_s - stretch.start_s) - frame.time_s)
         / (next_frame.time_s - frame.time_s) AS share,
-        frame.value AS from_value,
-        next_frame.value AS to_value
+        if(stretch.coordinate = $coordinate, frame.value, frame.other_value) AS from_value,
+        if(stretch.coordinate = $coordinate, next_frame.value, next_frame.other_value) AS to_value
     FROM stretch
     JOIN frame
         ON frame.run_number = stretch.run_number
@@ -88,9 +99,10 @@ SELECT
     session_id,
     trial_id,
     run_number,
+    coordinate,
     side,
     phase_number,
     percent,
     from_value + share * (to_value - from_value) AS value
 FROM placed
-ORDER BY athlete_id, trial_id, phase_number, percent;
+ORDER BY coordinate, athlete_id, trial_id, phase_number, percent;

@@ -307,7 +307,9 @@ def test_beyond_loopback_a_home_without_users_shows_nothing(tmp_path: Path) -> N
     load_trial(settings.warehouse, trial_of("blue/ann").record, trial_of("blue/ann").write(tmp_path / "files"))
     publish_snapshot(settings.warehouse, settings.snapshot)
     exposed = TestClient(application(settings, public_names=NAMES, is_on_loopback=False))
-    assert exposed.get("/squad").status_code == 401
+    reply = exposed.get("/squad")
+    assert (reply.status_code, "<code>biopose user add NAME --team TEAM</code>" in reply.text) == (401, True)
+    assert 'href="/night"' not in reply.text  # would lead back to the form
     local = TestClient(application(settings, public_names=NAMES))
     assert "blue/ann" in local.get("/squad").text
     assert [entry.who for entry in AuditLog(tmp_path).entries()] == ["this machine"]

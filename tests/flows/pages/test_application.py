@@ -163,6 +163,13 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
 
 
+def test_every_question_of_ours_is_listed_once_by_topic(client: httpx.Client) -> None:
+    page = client.get("/questions").text
+    assert page.index(">An athlete</h2>") < page.index("/questions/change_over_time") < page.index(">A squad</h2>")
+    assert [page.count(f'href="/questions/{name}"') for name in named_queries()] == [1] * len(named_queries())
+    assert page.index(">Your own</h2>") < page.index("/questions/trials_of_activity")
+
+
 def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
     page = client.get(GROUPS).text
     assert "6 and 6 athletes, each compared with itself; 6 and 6 trials." in page

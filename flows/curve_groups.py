@@ -6,7 +6,7 @@ themselves. Where both groups are of one athlete, their cycles are compared, or,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,18 +54,26 @@ class GroupComparison:
     notes: tuple[str, ...]
 
 
-def group_cycles(ask: Ask, coordinate: str, group: Mapping[str, str]) -> pl.DataFrame:
+def group_cycles(ask: Ask, coordinates: Sequence[str], group: Mapping[str, str]) -> list[pl.DataFrame]:
     """A row a cycle of a group: CYCLE, run_number, its curve, and whether that is known from 0 to 100 %.
 
     Args:
         ask: the answer of a named query.
-        coordinate: a column of curve, such as knee_angle_r_deg.
+        coordinates: one or two columns of curve, such as knee_angle_r_deg; both are read at once.
         group: parameters of the query cycle_curves; its activity among them.
+
+    Returns:
+        The cycles of each coordinate.
 
     Raises:
         QueryError: there is no such coordinate or name.
     """
-    rows = ask("cycle_curves", {"coordinate": coordinate, **group}).select(*CYCLE, "run_number", "curve")
+    asked = dict(zip(("coordinate", "other"), coordinates, strict=False))
+    rows = ask("cycle_curves", {**asked, **group}).select(*CYCLE, "run_number", "coordinate", "curve")
+    return [_cycles(rows.filter(coordinate=one)) for one in coordinates]
+
+
+def _cycles(rows: pl.DataFrame) -> pl.DataFrame:
     known = pl.col("curve").list.drop_nulls().list.len()
     return rows.with_columns(((pl.col("curve").list.len() == POINTS) & (known == POINTS)).alias("is_whole"))
 

@@ -64,8 +64,8 @@ def check_value(connection: duckdb.DuckDBPyConnection, parameter: Parameter, val
 
 
 def is_name(parameter: Parameter) -> bool:
-    """Whether a parameter expects a value that a column holds: of these there are as many as the warehouse has."""
-    return VALUE.match(parameter.meaning) is not None
+    """Whether a parameter expects a name that the warehouse has, of a column or in one: there are only so many."""
+    return any(kind.match(parameter.meaning) for kind in (VALUE, COLUMN))
 
 
 @dataclass(frozen=True)

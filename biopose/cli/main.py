@@ -21,8 +21,9 @@ from biopose.cli.scale import scale
 def cli() -> None:
     """Joint kinematics that a biomechanist accepts, from video and from markers.
 
-    Commands and options are completed by the shell once this is in ~/.bashrc (for zsh: zsh_source, in ~/.zshrc):
-    eval "$(_BIOPOSE_COMPLETE=bash_source biopose)"
+    \b
+    The shell completes commands and options with this line in ~/.bashrc, or, with zsh_source, in ~/.zshrc:
+      eval "$(_BIOPOSE_COMPLETE=bash_source biopose)"
 
     \b
     Example:

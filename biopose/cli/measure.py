@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -29,6 +30,7 @@ from biopose.cli.freed_memory import share_heaps
 from biopose.cli.given_options import refuse_unused
 from biopose.errors import BioposeError
 from biopose.io.loading import without_garbage_collection
+from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 from biopose.reconstruction.method_names import MethodName
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ SOME_FAILED = 3  # the exit code for "part of the input could not be processed, 
     multiple=True,
     type=float,
     help="The athlete's height, 0.5 to 2.6 m; with several --athlete once for each, in the same order; with --athlete "
-    "all in the order of `biopose people`, the largest in the image first, the last applying to all further people.",
+    "all in the order of `biopose people`, the largest in the image first, the last applying to all further people. "
+    "Where it is not given it is asked for on a terminal.",
 )
 @click.option(
     "--people",
@@ -157,6 +160,14 @@ def measure(
       biopose measure monday --people people.csv --out measured
       biopose measure jump1.mp4 jump2.mp4 --height-m 1.78 --activity drop_jump --out jumps --quiet
     """
+    if no_overlay and overlay_height_px is not None:
+        raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
+    if no_overlay and blur_bystanders:
+        raise click.UsageError("--blur-bystanders has no effect with --no-overlay; give one of them")
+    if people is not None:
+        refuse_unused("with --people, which has it of each file", "heights_m", "mass_kg", "sex", "athletes")
+    elif not heights_m:
+        heights_m = (_asked_height_m(json_=json_),)
     # Before numpy is loaded: its small matrices gain nothing from threads, which keep both cores busy waiting. Nor do
     # the overlay's small images, where Mesa renders them in software.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -167,14 +178,6 @@ def measure(
     with without_garbage_collection():
         from biopose.cli.measure_file import check_request, measure_file, trial_of
 
-    if no_overlay and overlay_height_px is not None:
-        raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
-    if no_overlay and blur_bystanders:
-        raise click.UsageError("--blur-bystanders has no effect with --no-overlay; give one of them")
-    if people is not None:
-        refuse_unused("with --people, which has it of each file", "heights_m", "mass_kg", "sex", "athletes")
-    elif not heights_m:
-        raise click.UsageError("Missing option '--height-m': give it, or --people with a .csv that has the heights.")
     make_trial = partial(
         trial_of,
         heights_m=heights_m,
@@ -207,6 +210,16 @@ def measure(
     summary = measure_file(trial, out, method=method, threads=threads, progress=bars, **drawing)
     bars.close()
     show(summary.as_dict(), json_=json_, lines=summary.lines)
+
+
+def _asked_height_m(*, json_: bool) -> float:
+    """The height of the athlete in every file, asked for once where somebody is there to answer."""
+    if json_ or is_quiet() or not sys.stdin.isatty():
+        raise click.UsageError("Missing option '--height-m': give it, or --people with a .csv that has the heights.")
+    height_m: float = click.prompt(
+        "Height in metres of the athlete in every file", type=click.FloatRange(LEAST_HEIGHT_M, MOST_HEIGHT_M), err=True
+    )
+    return height_m
 
 
 def _measure_several(

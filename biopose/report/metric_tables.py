@@ -95,5 +95,11 @@ def format_value(value: float, *, unit: str, sd: float | None = None) -> str:
     return " ± ".join(numbers) + SYMBOLS.get(unit, f" {unit}")
 
 
+def in_brackets(unit: str) -> str:
+    """A unit after the title of a plot; nothing of a number without one."""
+    symbol = SYMBOLS.get(unit, unit).strip()
+    return f" ({symbol})" if symbol else ""
+
+
 def _is_known(number: float | None) -> bool:
     return number is not None and math.isfinite(number)

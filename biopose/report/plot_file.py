@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ INK = "#24292f"
 PX_PER_UNIT = 3  # of the .png: 1032 px a panel, sharp in print
 OVERSAMPLING = 2
 TEXT_PX = 10.0
+LINE_PX, CAPTION_LEFT_PX = 14.0, 42.0  # of a caption: below the axes
 FONT_SIZES = re.compile(r"(?:font-size:\s*|font:\s*)([\d.]+)px")
 RULE = re.compile(r"([^{}]+)\{([^}]*)\}")
 COMMAND = re.compile(r"([MmLlHhVvZz])|(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)")
@@ -43,6 +45,18 @@ def write_plot(svg: str, path: Path) -> Path:
         else:
             drawn(svg).save(partial, format="PNG", dpi=(300, 300))
     return path
+
+
+def captioned(svg: str, lines: Sequence[str]) -> str:
+    """The plot with lines of text below it, which say whose it is: a file is read away from its page."""
+    width, height = _size(ElementTree.fromstring(svg))  # noqa: S314 - our own
+    head, _, rest = svg.removesuffix("</svg>").partition(f'viewBox="0 0 {width:g} {height:g}"')
+    texts = [
+        f'<text class="caption" x="{CAPTION_LEFT_PX:g}" y="{height + LINE_PX * number:g}">{escape(line)}</text>'
+        for number, line in enumerate(lines, start=1)
+    ]
+    box = f'viewBox="0 0 {width:g} {height + LINE_PX * (len(lines) + 0.5):g}"'
+    return "".join([head, box, rest, *texts, "</svg>"])
 
 
 def standalone(svg: str) -> str:

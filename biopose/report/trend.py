@@ -22,6 +22,8 @@ MOST_Y_TICKS, MOST_DAYS = 5, 4
 MARGIN = 0.08  # of the vertical axis beyond what is drawn
 SIDE_OFFSET_PX = 2.5  # right and left of one session are drawn beside each other
 POINT_PX = 3.2
+LONGEST_TITLE = 30  # characters, beside the names of two sides; a longer one is above them
+TITLE_ROW_PX = 14.0
 RELEASE_OFFSET_PX = 8.0  # the mark of another release is before its first session
 
 
@@ -72,11 +74,13 @@ def trend(title: str, series: Sequence[Series]) -> str:
         title: with the unit.
         series: at least one.
     """
-    axes = _Axes(series)
+    axes, named = _Axes(series), escape(title)
+    row_px = TITLE_ROW_PX if len(series) > 1 and len(title) > LONGEST_TITLE else 0.0
     parts = [
-        f'<svg class="plot trend" role="group" aria-label="{escape(title)}" viewBox="0 0 {WIDTH_PX:g} {HEIGHT_PX:g}">',
-        f"<title>{escape(title)}</title><desc>{escape(_description(series))}</desc>",
-        f'<g transform="translate({LEFT_PX:g} {TOP_PX:g})"><text class="title" y="-9">{escape(title)}</text>',
+        f'<svg class="plot trend" role="group" aria-label="{named}" viewBox="0 0 {WIDTH_PX:g} {HEIGHT_PX + row_px:g}">',
+        f"<title>{named}</title><desc>{escape(_description(series))}</desc>",
+        f'<g transform="translate({LEFT_PX:g} {TOP_PX + row_px:g})">',
+        f'<text class="title" y="{-9 - row_px:g}">{named}</text>',
         *_grid(axes),
         *(_band(one, axes) for one in series if one.band),
         *_names(series, axes),

@@ -69,7 +69,9 @@ def compare(
     ]
     try:
         of_home = open_home(Settings.load(home).home, teams=teams or None)
-        groups = [group_cycles(lambda name, given: of_home.query(name, **given), coordinate, one) for one in filters]
+        groups = [
+            group_cycles(lambda name, given: of_home.query(name, **given), [coordinate], one)[0] for one in filters
+        ]
         athletes = {athlete for group in groups for athlete in group["athlete_id"]}
         people = People(athletes=tuple(sorted(athletes)))
         AuditLog(of_home.folder).append(user_name(), "query", f"compare {coordinate}", people)

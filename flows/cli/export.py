@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from biopose.cli.command_line import EXISTING, as_json, progress_bar, show
+from biopose.cli.command_line import EXISTING, as_json, progress_bar, show, with_quiet
 from biopose.cli.given_options import refuse_unused
 from biopose.cli.ik import SOME_FRAMES_UNSOLVED
 from biopose.io.files import written_whole
@@ -43,6 +43,7 @@ OF_MODEL = ("mot", "osim")  # what a user's own model replaces
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the files.")
 @with_teams
 @with_home
+@with_quiet
 @as_json
 def export(
     trial: str,

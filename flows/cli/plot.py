@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from biopose.cli.command_line import NewFile
+from biopose.cli.command_line import NewFile, as_json, show, with_quiet
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_inside_home, with_home, with_teams
 
@@ -47,6 +47,8 @@ def plot() -> None:
 @with_out
 @with_teams
 @with_home
+@with_quiet
+@as_json
 def curve(
     trial: str,
     coordinates: tuple[str, ...],
@@ -55,6 +57,7 @@ def curve(
     out: Path,
     teams: tuple[str, ...],
     home: Path | None,
+    json_: bool,
 ) -> None:
     """Draw angles of TRIAL over time, with their 95 % intervals; frames that are not trusted are grey.
 
@@ -70,7 +73,7 @@ def curve(
     start, end = ("" if second is None else str(second) for second in (from_s, to_s))
     with as_one_line():
         drawn = curve_plot(settings, trial, coordinates, start=start, end=end, teams=teams or None)
-        _write(drawn, out, settings, People(trials=(trial,)))
+        _write(drawn, out, settings, People(trials=(trial,)), json_=json_)
 
 
 @plot.command()
@@ -80,7 +83,11 @@ def curve(
 @with_out
 @with_teams
 @with_home
-def trend(athlete: str, metric: str, activity: str, out: Path, teams: tuple[str, ...], home: Path | None) -> None:
+@with_quiet
+@as_json
+def trend(
+    athlete: str, metric: str, activity: str, out: Path, teams: tuple[str, ...], home: Path | None, json_: bool
+) -> None:
     """Draw the sessions' means of ATHLETE's METRIC, with interval, the squad's band and the smallest detectable change.
 
     \b
@@ -94,7 +101,7 @@ def trend(athlete: str, metric: str, activity: str, out: Path, teams: tuple[str,
     settings = Settings.load(home)
     with as_one_line():
         drawn = trend_plot(settings, athlete, metric, activity=activity, teams=teams or None)
-        _write(drawn, out, settings, People(athletes=(athlete,)))
+        _write(drawn, out, settings, People(athletes=(athlete,)), json_=json_)
 
 
 @plot.command()
@@ -104,8 +111,16 @@ def trend(athlete: str, metric: str, activity: str, out: Path, teams: tuple[str,
 @with_out
 @with_teams
 @with_home
+@with_quiet
+@as_json
 def comparison(
-    first: str, second: str, coordinates: tuple[str, ...], out: Path, teams: tuple[str, ...], home: Path | None
+    first: str,
+    second: str,
+    coordinates: tuple[str, ...],
+    out: Path,
+    teams: tuple[str, ...],
+    home: Path | None,
+    json_: bool,
 ) -> None:
     """Draw the curves of two trials over each other, from 0 to 100 %: in gait the mean over a side's strides.
 
@@ -120,10 +135,10 @@ def comparison(
     settings = Settings.load(home)
     with as_one_line():
         drawn = comparison_plot(settings, first, second, coordinates, teams=teams or None)
-        _write(drawn, out, settings, People(trials=(first, second)))
+        _write(drawn, out, settings, People(trials=(first, second)), json_=json_)
 
 
-def _write(svg: str, out: Path, settings: Settings, people: People) -> None:
+def _write(svg: str, out: Path, settings: Settings, people: People, *, json_: bool) -> None:
     """Record whom a plot shows, and write it."""
     from biopose.report.plot_file import write_plot
     from tasks.audit import AuditLog
@@ -131,4 +146,5 @@ def _write(svg: str, out: Path, settings: Settings, people: People) -> None:
 
     refuse_inside_home(out, settings.home)
     AuditLog(settings.home).append(user_name(), "export", "plot", people)
-    click.echo(str(write_plot(svg, out)))
+    file = str(write_plot(svg, out))
+    show({"files": [file]}, json_=json_, lines=lambda: [file])

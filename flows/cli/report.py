@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from biopose.cli.command_line import NewFile, as_json, show
+from biopose.cli.command_line import NewFile, as_json, show, with_quiet
 from biopose.cli.given_options import refuse_unused
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_inside_home, with_home, with_teams
@@ -27,6 +27,7 @@ from flows.cli.home_option import refuse_inside_home, with_home, with_teams
 @click.option("--pdf", is_flag=True, help="Print it to FILE.pdf, too, by Chromium or Chrome where one is installed.")
 @with_teams
 @with_home
+@with_quiet
 @as_json
 def report(
     athlete: str | None,

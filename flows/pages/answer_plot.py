@@ -9,6 +9,7 @@ import polars as pl
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
+from biopose.report.metric_tables import in_brackets
 from biopose.report.svg import Curve, Panel
 from biopose.report.trend import Series, Session, trend
 from flows.pages.percent_plot import PercentPlot, percent_plot
@@ -64,8 +65,11 @@ def _over_percent(answer: pl.DataFrame, percent: np.ndarray) -> PercentPlot:
 def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:
     """A plot for each metric and activity, its sides in one."""
     groups: dict[str, dict[str, list[Session]]] = {}
+    names = [one for one in ("metric", "activity") if one in answer.columns]
+    shown = [one for one in names if one == "metric" or answer[one].n_unique() > 1]
     for row in answer.iter_rows(named=True):
-        title = ", ".join(str(row[name]).replace("_", " ") for name in ("metric", "activity", "unit") if row.get(name))
+        title = ", ".join(str(row[name]).replace("_", " ") for name in shown if row[name])
+        title += in_brackets(str(row.get("unit") or "1"))
         sd = row.get("measurement_sd")
         reach, release = None if sd is None else BAND_SD * sd, str(row.get("releases") or "")
         session = Session(row[day], row["mean_value"], reach, str(row[day]), "#answer", release)

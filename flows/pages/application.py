@@ -269,7 +269,7 @@ class _Site:
             "served": Addresses.recorded(self.settings),
             "login": self.settings.prefect_login,
         }
-        return self._rendered(request, "about", context, None)
+        return self._rendered(request, "about", context, self.snapshot.newest())
 
     def metrics(self, request: Request) -> Response:
         """The state of the home for Prometheus, which is of all teams."""
@@ -336,6 +336,7 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
         message = str(error)
     if isinstance(error, UnknownNameError) and error.kind in LINKS:
         links = [(name, LINKS[error.kind] + name) for name in error.nearest]
+        message = message.partition("; nearest: ")[0] if links else message  # they are listed below
     message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
     context = {"title": title, "message": message, "links": links}
     return HTMLResponse(_html(request, "failure", context, None), status_code=status)

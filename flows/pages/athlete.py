@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
-from biopose.report.metric_tables import SYMBOLS, metric_place
+from biopose.report.metric_tables import in_brackets, metric_place
 from biopose.report.trend import Series, Session, trend
 from flows.pages.reader import Reader, Row
 from flows.pages.templates import address
@@ -22,24 +22,27 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline:
 
     Args:
         read: the snapshot.
-        asked: activity; else the one with the most trials.
+        asked: activity; else the one with the most trials. since and until, days: the part of the trends that is drawn.
         athlete_id: as team/athlete.
         offline: of a report: no point of a trend is a link.
 
     Raises:
         UnknownNameError: there is no such athlete, or activity.
+        QueryError: since or until is no day.
     """
     trials = read.rows("trials", athlete=athlete_id)[::-1]
     counts = {row["activity"]: 0 for row in trials}
     for row in trials:
         counts[row["activity"]] += 1
     activity = asked.get("activity") or max(counts, key=lambda name: counts[name])
-    sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity)
+    period = {name: asked[name] for name in ("since", "until") if asked.get(name)}
+    sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity, **period)
     return {
         "title": athlete_id,
         "athlete_id": athlete_id,
         "activity": activity,
         "activities": counts,
+        "period": period,
         "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity, offline=offline),
         "unknown": read.rows("unknown_metrics", athlete=athlete_id, activity=activity),
         "trials": [row for row in trials if row["activity"] == activity][:SHOWN_TRIALS],
@@ -87,7 +90,7 @@ def _metrics(
             for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
         ]
         unit = next(iter(by_side.values()))[0]["unit"]
-        title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}{f' by {method}' if several else ''}"
+        title = f"{name.replace('_', ' ')}{in_brackets(str(unit))}{f' by {method}' if several else ''}"
         plot = trend(title, [side["series"] for side in sides])
         metrics.append(
             {"name": name, "method": method if several else None, "unit": unit, "sides": sides}
@@ -122,8 +125,3 @@ def _side(
         "squad": against,
         "series": Series(KINDS[side], name, sessions, band, detectable),
     }
-
-
-def _in_brackets(unit: str) -> str:
-    symbol = SYMBOLS.get(unit, unit).strip()
-    return f" ({symbol})" if symbol else ""

@@ -12,7 +12,7 @@ import polars as pl
 from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
 from biopose.report.metric_tables import metric_place
 from biopose.report.svg import Curve, Panel
-from flows.pages.percent_plot import PERCENT, PercentPlot, percent_plot
+from flows.pages.percent_plot import PERCENT, PercentPlot, asked_part, percent_plot
 from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TRIAL, TrialFiles
 
@@ -27,30 +27,34 @@ def compare(read: Reader, asked: Mapping[str, str], *, home: Path) -> dict[str, 
 
     Args:
         read: the snapshot.
-        asked: first and second, as team/session/trial.
+        asked: first and second, as team/session/trial; from and to, the per cents between which curves are drawn.
         home: the folder that holds all state.
 
     Raises:
         UnknownNameError: there is no such trial.
+        QueryError: as of `asked_part`.
     """
     names = [asked.get(kind, "") for kind in KINDS]
     page: dict[str, Any] = {
         "title": "Compare two trials",
         "first": names[0],
         "second": names[1],
+        "from": asked.get("from", ""),
+        "to": asked.get("to", ""),
         "trials": read.choices("trial_description", "trial"),
         "plots": {},
         "metrics": [],
     }
     if not all(names):
         return page
+    part = asked_part(asked)
     described = [read.rows("trial_description", trial=name)[0] for name in names]
-    tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
+    tables = curves_of_two(read, *names)
     unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
     have_bodies = all(TrialFiles(home, one["artifacts"]).file(TRIAL) for one in described)
     return page | {
         "described": described,
-        "plots": _plots(tables),
+        "plots": _plots(tables, part),
         "metrics": _metrics(read, names),
         "without_curves": unknown,
         "bodies": names if have_bodies else [],
@@ -77,8 +81,17 @@ def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
     return [{"first": first[key], "second": second[key]} for key in common]
 
 
-def _plots(tables: list[pl.DataFrame]) -> dict[str, list[PercentPlot]]:
-    return {group: list(map(percent_plot, panels)) for group, panels in comparison_panels(tables).items()}
+def _plots(tables: list[pl.DataFrame], part: slice) -> dict[str, list[PercentPlot]]:
+    return {
+        group: [percent_plot(panel, part=part) for panel in panels]
+        for group, panels in comparison_panels(tables).items()
+    }
+
+
+def curves_of_two(read: Reader, first: str, second: str) -> list[pl.DataFrame]:
+    """The curves of two trials, a table each, which are read at once."""
+    curves = read.frame("curves_of_trial", {"trial": first, "other": second})
+    return [curves.filter(trial_id=name) for name in (first, second)]
 
 
 def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:

@@ -13,7 +13,7 @@ from biopose.report.angle_panels import MIN_SPAN_DEG
 from biopose.report.svg import Curve, Panel
 from flows.curve_groups import ORDER, SHOWN, GroupComparison, compare_groups, group_cycles
 from flows.pages.compare import COORDINATES, columns_of
-from flows.pages.percent_plot import PERCENT, percent_plot
+from flows.pages.percent_plot import PERCENT, asked_part, percent_plot
 from flows.pages.reader import Reader
 from tasks.audit import NOBODY, People
 from warehouse.errors import QueryError, QueryLimitError
@@ -44,7 +44,8 @@ def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
 
     Args:
         read: the snapshot.
-        asked: activity and coordinate; FILTERS of each group, such as first_team and second_since.
+        asked: activity and coordinate; FILTERS of each group, such as first_team and second_since; from and to, the
+            per cents between which curves are drawn, whereas they are compared as a whole.
     """
     groups = [{name: asked.get(f"{kind}_{name}") or FILTERS[name] for name in FILTERS} for kind in ORDER]
     page: dict[str, Any] = {
@@ -53,6 +54,8 @@ def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "activity": asked.get("activity", ""),
         "coordinate": asked.get("coordinate", "knee_angle"),
         "coordinates": COORDINATES,
+        "from": asked.get("from", ""),
+        "to": asked.get("to", ""),
         "offered": {name: read.choices("cycle_curves", name) for name in ("activity", *FILTERS)},
         "error": "",
         "sides": [],
@@ -62,6 +65,7 @@ def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     if not page["activity"]:
         return page
     try:
+        part = asked_part(asked)
         sides = _sides(read, page["coordinate"], page["activity"], groups)
     except QueryLimitError:
         raise
@@ -70,7 +74,7 @@ def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     athletes = sorted({name for side in sides for name in side.of.athletes})
     return page | {
         "described": [_described(group) for group in groups],
-        "sides": [_drawn(side, page["activity"], groups) for side in sides],
+        "sides": [_drawn(side, page["activity"], groups, part) for side in sides],
         "people": People(athletes=tuple(athletes)),
     }
 
@@ -83,8 +87,11 @@ def _sides(read: Reader, coordinate: str, activity: str, groups: list[Group]) ->
         raise QueryError("both groups are the same; choose two teams, sessions, athletes, trials, periods or releases")
     of_two_releases = groups[0]["release"] != groups[1]["release"]
     found = []
-    for column, side in columns_of(coordinate):
-        cycles = [group_cycles(read.frame, column, {"activity": activity, **group}) for group in chosen]
+    columns = columns_of(coordinate)
+    of_groups = [
+        group_cycles(read.frame, [column for column, _ in columns], {"activity": activity, **group}) for group in chosen
+    ]
+    for (column, side), *cycles in zip(columns, *of_groups, strict=True):
         for kind, of_group in zip(ORDER, cycles, strict=True):
             if not of_group["is_whole"].any():
                 raise QueryError(
@@ -96,7 +103,7 @@ def _sides(read: Reader, coordinate: str, activity: str, groups: list[Group]) ->
     return found
 
 
-def _drawn(side: SideComparison, activity: str, groups: list[Group]) -> dict[str, Any]:
+def _drawn(side: SideComparison, activity: str, groups: list[Group], part: slice) -> dict[str, Any]:
     """What the template shows of a side."""
     compared = side.of
     spans = [] if compared.found is None else compared.found.spans
@@ -109,12 +116,12 @@ def _drawn(side: SideComparison, activity: str, groups: list[Group]) -> dict[str
         Curve(kind, short, of.mean(axis=0), of.std(axis=0, ddof=1) if len(of) > 1 else None)
         for kind, short, of in zip(ORDER, ("1st", "2nd"), compared.curves, strict=True)
     ]
-    plots = [percent_plot(Panel(f"{title} (°)", curves, least_span=MIN_SPAN_DEG), significant)]
+    plots = [percent_plot(Panel(f"{title} (°)", curves, least_span=MIN_SPAN_DEG), significant, part=part)]
     if compared.found is not None:
         level = np.full(len(PERCENT), compared.found.threshold)
         limits = [Curve("limit", "", level), Curve("limit", "", -level)]
         t = Curve("midline", "t", compared.found.t)
-        plots.append(percent_plot(Panel(f"{title}: t, second minus first", [t, *limits]), significant))
+        plots.append(percent_plot(Panel(f"{title}: t, second minus first", [t, *limits]), significant, part=part))
     return {
         "title": title,
         "of": compared,

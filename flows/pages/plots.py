@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from biopose.report.plot_file import captioned
 from biopose.report.svg import COLUMNS, Panel, figure
 from flows.pages.athlete import athlete
-from flows.pages.compare import COORDINATES, comparison_panels
+from flows.pages.compare import COORDINATES, comparison_panels, curves_of_two
 from flows.pages.percent_plot import PERCENT
 from flows.pages.reader import Reader
 from flows.pages.report import LIMITS
@@ -41,7 +42,8 @@ def curve_plot(
     """
     frames = _read(settings, lambda read: read_frames(read, {"from": start, "to": end}, trial_id=trial_id), teams)
     panels = _chosen(frames.groups, coordinates)
-    return figure(trial_id, panels, frames.time_s, frames.untrusted, columns=min(len(panels), COLUMNS))
+    drawn = figure(trial_id, panels, frames.time_s, frames.untrusted, columns=min(len(panels), COLUMNS))
+    return captioned(drawn, [trial_id])
 
 
 def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: str, teams: Teams = None) -> str:
@@ -64,7 +66,7 @@ def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: st
         others = [name for name in page["activities"] if name != page["activity"]]
         elsewhere = f" (--activity has {', '.join(others)}, too)" if others else ""
         _refuse(metric, plots, f"{athlete_id} has no such metric of {page['activity']}{elsewhere}", kind="metric")
-    return plots[metric]
+    return captioned(plots[metric], [f"{athlete_id}, {str(page['activity']).replace('_', ' ')}"])
 
 
 def comparison_plot(
@@ -86,12 +88,13 @@ def comparison_plot(
     def panels(read: Reader) -> Mapping[str, Sequence[Panel]]:
         for name in (first, second):
             read.rows("trial_description", trial=name)
-        return comparison_panels([read.frame("curves_of_trial", {"trial": name}) for name in (first, second)])
+        return comparison_panels(curves_of_two(read, first, second))
 
     chosen = _chosen(_read(settings, panels, teams), coordinates)
     none = np.zeros(len(PERCENT), bool)
     title = f"{first} and {second}"
-    return figure(title, chosen, PERCENT, none, columns=min(len(chosen), COLUMNS), time_title="%")
+    drawn = figure(title, chosen, PERCENT, none, columns=min(len(chosen), COLUMNS), time_title="%")
+    return captioned(drawn, [f"1st {first}", f"2nd {second}"])
 
 
 def _read(settings: Settings, work: Callable[[Reader], T], teams: Teams) -> T:

@@ -20,6 +20,41 @@ from warehouse.parameters import Expectation, Parameter, expectation
 from warehouse.query import known_query
 
 SHOWN_ROWS = 500
+OTHER_TOPICS = "Others"
+TOPICS = {
+    "An athlete": ("change_over_time", "athlete_trend", "athlete_vs_squad", "cycles", "model_versions"),
+    "A squad": (
+        "athletes",
+        "before_after",
+        "side_difference",
+        "workload_by_week",
+        "landings_over_threshold",
+        "coordinate_range",
+        "mean_curve",
+        "cycle_curves",
+        "norms",
+        "reliability",
+    ),
+    "A trial": (
+        "trial_description",
+        "metrics_of_trial",
+        "events_of_trial",
+        "quality_of_trial",
+        "coordinates_of_trial",
+        "curves_of_trial",
+        "models_of_trial",
+    ),
+    "Sessions and nights": (
+        "trials",
+        "trials_of_session",
+        "loads_by_day",
+        "loads",
+        "quality_overview",
+        "quality_by_camera",
+        "unknown_metrics",
+    ),
+    "Models": ("model_usage", "releases", "release_acts", "release_offsets"),
+}
 SHOWN_BY_FIELD = re.compile(r"^(one of \w+\.\w+|(measured )?column of \w+|date)(, )?")
 
 
@@ -41,13 +76,14 @@ class Field:
 
 
 def questions(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - as every page is called
-    """All named queries, those of the home last."""
+    """All named queries by topic, those of the home last."""
     queries = named_queries(read.queries)
-    own = {name: query for name, query in queries.items() if query.file.parent == read.queries}
+    topics = {topic: [queries.pop(name) for name in names] for topic, names in TOPICS.items()}
+    others = [query for query in queries.values() if query.is_ours]
     return {
         "title": "Questions",
-        "queries": {name: query for name, query in queries.items() if name not in own},
-        "own": own,
+        "topics": topics | ({OTHER_TOPICS: others} if others else {}),
+        "own": [query for query in queries.values() if not query.is_ours],
         "folder": read.queries if read.teams is None else None,
     }
 

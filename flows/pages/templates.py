@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ from biopose.report.metric_tables import format_value, metric_title
 
 NO_VALUE = "–"
 MINUS = "\N{MINUS SIGN}"
+COMMAND = re.compile("`([^`]+)`")
 
 
 @cache
@@ -39,6 +41,8 @@ def environment(*, offline: bool = False) -> Environment:
         "cell": cell,
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
         "meaning": meaning,
+        "commands": commands,
+        "moment": moment,
         "signed_degrees": lambda degrees: f"{degrees:+.1f}°".replace("-", MINUS),
     }
     templates.globals |= {"address": address, "link": _text if offline else _link}
@@ -67,6 +71,20 @@ def value(number: float | None, unit: str = "1", sd: float | None = None) -> str
 def meaning(metric: str) -> str:
     """The definition of a metric; empty where it has none."""
     return DEFINITIONS[metric].meaning if metric in DEFINITIONS else ""
+
+
+def commands(message: str) -> Markup:
+    """A message whose commands in backticks are set as code."""
+    return Markup(COMMAND.sub(r"<code>\1</code>", str(escape(message))))  # noqa: S704 - escaped here
+
+
+def moment(written: str) -> str:
+    """A moment as records have it, such as 2026-11-25T02:10:31+00:00, to the minute; what is none as it is."""
+    try:
+        at = datetime.datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def cell(content: Any) -> str:

@@ -1,6 +1,7 @@
 """Several files are measured with models that are loaded once, and what is wrong with one stops no other."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from biopose.errors import FileFormatError
 from biopose.pipeline import Models
 from biopose.reconstruction.models import WeightFiles
 from tests.body.bodies import needs_body_asset
-from tests.commands import assert_refused, run
+from tests.commands import assert_refused, in_a_process, run
 from tests.perception.real_people import CLIP, needs_networks
 
 HEAD = "file,height_m,athlete,mass_kg,sex,activity\n"
@@ -55,6 +56,24 @@ def test_a_file_that_fails_stops_no_other_and_models_are_loaded_once(
         .replace("jump.mp4,1.65,,70,male,drop_jump\n", "")), "--quiet")  # fmt: skip
     assert (quiet.exit_code, quiet.stdout) == (1, "")
     assert quiet.stderr.startswith("Error: ")
+
+
+@pytest.mark.slow
+def test_a_height_that_is_not_given_is_asked_for_once_on_a_terminal_alone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("jump.mp4", "walk.mp4"):
+        (tmp_path / "in" / name).write_bytes(b"no video")
+    command = ("measure", tmp_path / "in", "--out", tmp_path / "out")
+    assert_refused(run(*command), "Missing option '--height-m'", exit_code=2)
+    here, terminal = os.openpty()
+    os.write(here, b"178\n1.78\n")
+    done = in_a_process(*command, stdin=terminal)
+    os.close(terminal)
+    os.close(here)
+    assert done.stderr.count("Height in metres") == 2
+    assert "178.0 is not in the range" in done.stderr
+    assert done.returncode == 1
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:3]] == ["failed", "failed"]
 
 
 @pytest.mark.slow

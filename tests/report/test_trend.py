@@ -29,3 +29,9 @@ def test_a_change_of_release_is_marked_and_read_out_once_for_both_sides() -> Non
 @pytest.mark.parametrize("releases", [["old", "old"], ["", "new"], ["old"]])
 def test_one_release_or_one_that_is_not_known_has_no_mark(releases: list[str]) -> None:
     assert 'class="release"' not in trend("knee", [series("right", releases)])
+
+
+def test_a_long_title_is_above_the_names_of_the_sides() -> None:
+    short, long = (trend(title, [series(kind, ["a"]) for kind in ("right", "left")]) for title in ("knee", "k" * 31))
+    assert ('0 0 344 178"' in short, '0 0 344 192"' in long) == (True, True)
+    assert ('class="title" y="-9"' in short, 'class="title" y="-23"' in long) == (True, True)

@@ -78,6 +78,9 @@ def test_curves_of_cycles_are_those_of_the_view_of_curves(tmp_path: Path, activi
     ).filter(side=side)
     assert found["curve"].list.len().unique().to_list() == [101]
     assert found.select(expected.columns).equals(expected)
+    left = run_query(tmp_path / "snapshot.duckdb", "cycle_curves", given | {"coordinate": "knee_angle_l_deg"})
+    both = run_query(tmp_path / "snapshot.duckdb", "cycle_curves", given | {"other": "knee_angle_l_deg"})
+    assert both.equals(pl.concat([left, found]))
 
 
 def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> None:

@@ -4,6 +4,7 @@
 --   each. A coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's
 --   current one.
 -- coordinate: measured column of curve, such as knee_angle_r_deg
+-- other: measured column of curve, a second one in the same answer, such as knee_angle_l_deg = none
 -- activity: one of trial.activity, such as walk
 -- team: one of trial.team_id = any
 -- session: one of trial.session_id = any
@@ -34,9 +35,17 @@ of_group AS (
         AND session_date BETWEEN $since::DATE AND $until::DATE
 ),
 
+chosen AS (
+    SELECT DISTINCT coordinate
+    FROM (VALUES ($coordinate), ($other)) AS asked(coordinate)
+    WHERE coordinate <> 'none'
+),
+
 stretch AS (
-    FROM phases_of('of_group')
-    WHERE side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
+    SELECT phase.*, chosen.coordinate
+    FROM phases_of('of_group') AS phase
+    JOIN chosen
+        ON phase.side IN ('none', if(regexp_matches(chosen.coordinate, '_l_(deg|m)$'), 'left', 'right'))
 ),
 
 frame AS (
@@ -44,9 +53,18 @@ frame AS (
         run_number,
         frame_index,
         time_s,
-        COLUMNS(lambda name: name = $coordinate) AS value
+        COLUMNS(lambda name: name = $coordinate) AS value,
+        COLUMNS(lambda name: name = if($other = 'none', $coordinate, $other)) AS other_value
     FROM kinematics_of_every_run
     WHERE run_number IN (SELECT run_number FROM of_group)
+),
+
+placed AS (
+    SELECT
+        *,
+        if(coordinate = $coordinate, from_value, from_other_value) AS from_asked,
+        if(coordinate = $coordinate, to_value, to_other_value) AS to_asked
+    FROM frame_pairs_of('stretch', 'frame')
 )
 
 SELECT
@@ -54,9 +72,10 @@ SELECT
     session_id,
     trial_id,
     run_number,
+    coordinate,
     side,
     phase_number,
-    list((from_value + share * (to_value - from_value))::REAL ORDER BY percent) AS curve
-FROM frame_pairs_of('stretch', 'frame')
+    list((from_asked + share * (to_asked - from_asked))::REAL ORDER BY percent) AS curve
+FROM placed
 GROUP BY ALL
-ORDER BY athlete_id, trial_id, phase_number;
+ORDER BY coordinate, athlete_id, trial_id, phase_number;

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from biopose.errors import VideoError
 from flows.pages.application import application, routes
+from flows.pages.exports import FORMATS
 from flows.pages.sign_in import SignIn
+from flows.pages.trial_files import CONTENT
 from flows.pages.visitors import Proxy, Sessions
 from tasks.audit import AuditLog
 from tasks.ingest_log import ingest_log
@@ -29,7 +31,6 @@ PEOPLE = ("blue/ann", "blue/bob", "red/zoltan", "red/yannik", "red/xiaoli", "red
 OWN_QUERY = "-- Everybody.\nSELECT athlete_id, trial_id FROM trial"
 REACHING_QUERY = "-- Everybody else.\nSELECT athlete_id FROM whole.main.trial_manifest"
 SECRETS = (b"zoltan", b"yannik", b"xiaoli", b"wesley", b"vincent", b"red/", b"secret of red")
-FILES = ("overlay.mp4", "report.html", "coordinates.mot", "metrics.csv")
 NAMES = ("testserver",)
 
 
@@ -49,7 +50,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         load_trial(settings.warehouse, trial.record, trial.write(folder / trial.run_id))
         files = settings.home / trial.record["run"]["artifacts"]
         files.mkdir(parents=True)
-        for name in FILES:
+        for name in CONTENT:
             (files / name).write_text(f"secret of {person}")
         failed = f"{trial.trial_id}_again"
         error = quarantine_record(failed, VideoError(f"{failed}.mp4: broken"), stage="probe", key="a", retry=failed)
@@ -95,7 +96,7 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
     """Every address of the table of routes, with a person's names in their places, and forms filled in."""
     trial = trial_of(person)
     team, session, name = trial.trial_id.split("/")
-    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1], "format": "csv"}
+    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1]}
     table = routes(settings, SignIn(Sessions(settings), AuditLog(settings.home), None), AuditLog(settings.home))
     for route in table:
         if isinstance(route, Mount):
@@ -109,7 +110,9 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
                 extra = "metric=knee_flexion_peak&activity=countermovement_jump&date=2026-11-01"
                 yield f"{route.path.format(name=query)}?{form}&{extra}&coordinate=knee_angle_r_deg&threshold=-1000"
         elif "file" in names:
-            yield from (route.path.format(**named, file=file) for file in FILES)
+            yield from (route.path.format(**named, file=file) for file in CONTENT)
+        elif "format" in names:
+            yield from (route.path.format(**named, format=one) for one in FORMATS)
         else:
             yield route.path.format(**named)
     yield f"/compare?first={trial.trial_id}&second={trial_of('blue/ann').trial_id}"
@@ -142,10 +145,12 @@ def test_another_teams_user_sees_nothing_of_a_team_at_any_address(settings: Sett
 
 
 def test_ones_own_pages_and_files_are_shown(settings: Settings, blue: TestClient) -> None:
+    made = ("body.glb", *(f"/export/{one}" for one in FORMATS))  # of real files, which this home has none of
     for address in addresses(settings, "blue/ann"):
+        if address.endswith(made):
+            continue
         reply = blue.get(address)
-        may_be_refused = address.startswith(("/questions/", "/sign-out", "/metrics", "/compare/groups?"))
-        if not (may_be_refused or address.endswith(("body.glb", "export/csv"))):
+        if not address.startswith(("/questions/", "/sign-out", "/metrics", "/compare/groups?")):  # may be refused
             assert reply.status_code == 200, (address, reply.text)
         assert not [secret for secret in SECRETS if secret in reply.content], address
     trial = trial_of("blue/ann").trial_id
@@ -302,7 +307,9 @@ def test_beyond_loopback_a_home_without_users_shows_nothing(tmp_path: Path) -> N
     load_trial(settings.warehouse, trial_of("blue/ann").record, trial_of("blue/ann").write(tmp_path / "files"))
     publish_snapshot(settings.warehouse, settings.snapshot)
     exposed = TestClient(application(settings, public_names=NAMES, is_on_loopback=False))
-    assert exposed.get("/squad").status_code == 401
+    reply = exposed.get("/squad")
+    assert (reply.status_code, "<code>biopose user add NAME --team TEAM</code>" in reply.text) == (401, True)
+    assert 'href="/night"' not in reply.text  # would lead back to the form
     local = TestClient(application(settings, public_names=NAMES))
     assert "blue/ann" in local.get("/squad").text
     assert [entry.who for entry in AuditLog(tmp_path).entries()] == ["this machine"]

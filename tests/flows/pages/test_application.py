@@ -70,10 +70,9 @@ def client(address: str) -> Iterator[httpx.Client]:
 def test_every_page_can_be_had_and_states_as_of_when(client: httpx.Client, page: str) -> None:
     reply = client.get(page)
     assert reply.status_code == 200
-    if page != "/about":
-        published = re.search(r'As of <time datetime="([^"]+)"', reply.text)
-        assert published is not None
-        assert datetime.fromisoformat(published[1]) <= datetime.now(UTC)
+    published = re.search(r'As of <time datetime="([^"]+)"', reply.text)
+    assert published is not None
+    assert datetime.fromisoformat(published[1]) <= datetime.now(UTC)
 
 
 def test_last_night_has_what_was_stored_and_what_was_not_with_reason_and_command(client: httpx.Client) -> None:
@@ -105,6 +104,15 @@ def test_an_athletes_trend_has_intervals_the_squads_band_and_judgements(client: 
     assert "percentile 0" in page
     assert "left&nbsp;−&nbsp;right" in page
     assert "mean speed: the camera moves <small>8 trials" in page
+
+
+def test_a_period_of_an_athletes_trends_is_a_link(client: httpx.Client) -> None:
+    page = client.get("/athlete/blue/cleo", params={"since": "2026-10-13", "until": "2026-10-27"}).text
+    assert page.count('<circle class="point left"') == 3
+    assert 'name="since" value="2026-10-13"' in page
+    assert "activity=countermovement_jump&amp;since=2026-10-13&amp;until=2026-10-27" in page
+    assert "in this period" in client.get("/athlete/blue/cleo", params={"since": "2027-01-01"}).text
+    assert client.get("/athlete/blue/cleo", params={"since": "spring"}).status_code == 400
 
 
 def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: httpx.Client) -> None:
@@ -155,6 +163,13 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
 
 
+def test_every_question_of_ours_is_listed_once_by_topic(client: httpx.Client) -> None:
+    page = client.get("/questions").text
+    assert page.index(">An athlete</h2>") < page.index("/questions/change_over_time") < page.index(">A squad</h2>")
+    assert [page.count(f'href="/questions/{name}"') for name in named_queries()] == [1] * len(named_queries())
+    assert page.index(">Your own</h2>") < page.index("/questions/trials_of_activity")
+
+
 def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
     page = client.get(GROUPS).text
     assert "6 and 6 athletes, each compared with itself; 6 and 6 trials." in page
@@ -176,6 +191,20 @@ def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(
             else "/compare/groups?activity=walk"
         )
         assert (reply.status_code, message in reply.text) == (400, True), reply.text
+
+
+def test_a_part_of_compared_curves_is_drawn_and_the_whole_is_tested(client: httpx.Client) -> None:
+    two = f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann"
+    for page in (two, GROUPS):
+        whole, part = client.get(page).text, client.get(f"{page}&from=40&to=60").text
+        assert 'data-from="39.5"' in part
+        assert 'data-curves="{&#34;x&#34;:[40,41,' in part
+        assert whole[whole.find("Significant spans") :].count("<td") == part[part.find("Significant spans") :].count(
+            "<td"
+        )
+        for wrong, message in (("from=60&to=60", "less than"), ("to=101", "0 to 100"), ("from=half", "whole per cent")):
+            reply = client.get(f"{page}&{wrong}")
+            assert (reply.status_code, message in reply.text) == (400, True)
 
 
 def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> None:

@@ -295,6 +295,21 @@ def test_values_are_shown_under_the_pointer_and_by_arrow_keys(visit: Visit) -> N
     assert visit.problems == []
 
 
+def test_sessions_of_a_trend_are_read_out_by_pointer_and_keys_and_lead_on(visit: Visit) -> None:
+    page = visit.page
+    page.goto("/athlete/blue/cleo")
+    plot = page.get_by_role("group", name="knee flexion peak (°): arrow keys show values", exact=True)
+    plot.locator("svg").hover(position={"x": 60, "y": 60})
+    expect(plot.locator("output")).to_have_text(re.compile(r"^blue/2026-09-15-jumps, (left|right): [\d.]+ ± [\d.]+$"))
+    page.reload()
+    plot.press("ArrowLeft")
+    expect(plot.locator("output")).to_contain_text("blue/2026-11-03-jumps")
+    found = violations(page)
+    plot.press("Enter")
+    page.wait_for_url("**/questions/trials_of_session?session=blue*")
+    assert (found, visit.problems) == ([], [])
+
+
 def test_a_plot_fills_the_window_and_still_shows_its_values(visit: Visit) -> None:
     page = visit.page
     page.goto(GROUPS)

@@ -59,6 +59,18 @@ def test_intervals_hold_the_simulated_truth() -> None:
     assert {one.degrees_of_freedom for one in found} == {7}
 
 
+def test_athletes_who_are_alike_count_as_one() -> None:
+    """By an optimiser that ends at a variance of exactly 0, statsmodels would see changes within athletes alone."""
+    rng = np.random.default_rng(2)
+    athletes, weeks = [f"a{n // 2}" for n in range(12)], rng.uniform(0, 10, 12)
+    values = 60 + 0.5 * weeks + rng.standard_normal(12)
+    found = change_over_time(SessionMeans(athletes, weeks, values, np.full(12, np.nan), ["camera"] * 12))
+    assert found.sd_between_athletes < 1e-4
+    line, covariance = np.polyfit(weeks, values, 1, cov=True)
+    assert found.per_week == pytest.approx(line[0], abs=1e-6)
+    assert found.se == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-4)
+
+
 def test_a_session_with_a_large_deviation_counts_for_less() -> None:
     even = simulated(3)
     values, sds = even.values.copy(), even.sds.copy()

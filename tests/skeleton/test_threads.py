@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from biopose.skeleton.threads import one_torch_thread
+from biopose.skeleton.threads import in_threads, one_torch_thread
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -32,3 +33,11 @@ def test_blocks_within_each_other(threads: int) -> None:
             pass
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == threads
+
+
+def test_each_part_has_one_thread_of_torch_and_none_is_left_behind(threads: int) -> None:
+    """torch keeps the number of a thread that it has run in, and a new thread takes the number that was set last."""
+    assert set(in_threads(lambda _: torch.get_num_threads(), range(6), threads=3)) == {1}
+    assert torch.get_num_threads() == threads
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == threads

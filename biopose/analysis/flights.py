@@ -25,7 +25,7 @@ from biopose.analysis.foot_clearance import (
     met_ground_running_s,
     met_ground_s,
 )
-from biopose.analysis.free_fall import GRAVITY_M_S2, REACH_S, FreeFall, fit_free_fall
+from biopose.analysis.free_fall import GRAVITY_M_S2, LANDING, REACH_S, Force, FreeFall, fit_free_fall
 from biopose.analysis.gait_events import knee_extended_s
 from biopose.analysis.motion import Motion, runs
 
@@ -85,7 +85,7 @@ class Flights:
     refused: tuple[str, ...] = ()
 
 
-def find_flights(motion: Motion, *, running: bool = False) -> Flights:
+def find_flights(motion: Motion, *, running: bool = False, landing: Force = LANDING) -> Flights:
     """Each time that the centre of mass falls freely and the feet move, within the recording.
 
     None where positions in the world are not known.
@@ -94,6 +94,7 @@ def find_flights(motion: Motion, *, running: bool = False) -> Flights:
         motion: the trial.
         running: whether a foot leaves the ground when its knee is most extended (`gait_events`), as in running and
             sprinting; a foot that rolls over its toes rises too slowly for its height to give the moment.
+        landing: how the ground's force rises after a flight.
     """
     if motion.world_unknown:
         return Flights()
@@ -109,7 +110,7 @@ def find_flights(motion: Motion, *, running: bool = False) -> Flights:
     for number, (start, end) in enumerate(spans):
         earliest = spans[number - 1][1] if number else 0
         latest = spans[number + 1][0] if number + 1 < len(spans) else len(motion)
-        results.append(_flight(motion, start, end, earliest=earliest, latest=latest, running=running))
+        results.append(_flight(motion, start, end, earliest=earliest, latest=latest, running=running, landing=landing))
     found = tuple(one for one in results if isinstance(one, Flight))
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
@@ -146,7 +147,9 @@ def _feet_move(motion: Motion, start: int, end: int) -> bool:
     return bool(min(speeds) > LEAST_FOOT_SPEED_M_S)
 
 
-def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int, running: bool) -> Flight | str | None:
+def _flight(
+    motion: Motion, start: int, end: int, *, earliest: int, latest: int, running: bool, landing: Force
+) -> Flight | str | None:
     """The flight about frames in which the centre of mass falls freely, between the falls before and after.
 
     A sentence where the heights contradict gravity; None where the feet tell of no flight.
@@ -174,6 +177,7 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int,
         take_off_sd_s=take_off_sd_s,
         landing_sd_s=landing_sd_s,
         errors=evidence.heights,
+        landing=landing,
     )
     if running:
         fall = replace(fall, landing_sd_s=max(fall.landing_sd_s, LEAST_RUNNING_LANDING_SD_S))

@@ -20,8 +20,8 @@ from biopose.analysis.motion import Motion
 
 SINKING_S = 0.08  # in which a foot's speed of sinking before its contact is measured
 SINKING_SHARE = 0.3  # standard deviation of what it has left to sink, of which the speed changes and the height errs
-# At least, of a runner's landing. The heights of the centre of mass give it 2 to 15 ms late in synthetic runners at 2.5
-# to 6 m/s whose force rises as a half sine: later the slower they run, and the more frames a second there are.
+# At least, of a runner's landing. The heights of the centre of mass give it 4 ms early to 8 ms late in synthetic
+# runners at 6 to 2.5 m/s whose force rises as a half sine: later the slower they run, and the more frames there are.
 LEAST_RUNNING_LANDING_SD_S = 0.012
 EDGE_S = 0.08  # within which of the free fall's edges the feet leave and meet the ground
 

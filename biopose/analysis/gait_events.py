@@ -33,6 +33,7 @@ from typing import Literal
 
 import numpy as np
 
+from biopose.analysis import along_view
 from biopose.analysis.body_points import Side
 from biopose.analysis.derivatives import derivative, vertex_s, vertex_sd_s
 from biopose.analysis.foot_clearance import frame_at, met_ground_running_s
@@ -62,6 +63,8 @@ def foot_strike(motion: Motion, side: Side, frame: int) -> tuple[float, float]:
         side: of the foot.
         frame: the first in which it rests.
     """
+    if motion.along_view:
+        return _along_view(motion, frame, along_view.strike_s(motion, side, frame), along_view.STRIKE_SD_S)
     found_s = _extreme_s(motion, side, frame, sign=-1, before_s=BEFORE_S, after_s=AFTER_S)
     return _dated(motion, frame, found_s, _sd_s(motion, STRIKE_SD_S, FILM_STRIKE_SD_S))
 
@@ -74,6 +77,8 @@ def toe_off(motion: Motion, side: Side, frame: int) -> tuple[float, float]:
         side: of the foot.
         frame: the first in which it does not rest.
     """
+    if motion.along_view:
+        return _along_view(motion, frame, along_view.off_s(motion, side, frame), along_view.OFF_SD_S)
     found_s = _extreme_s(motion, side, frame, sign=1, before_s=BEFORE_S, after_s=AFTER_S)
     later_s = None if found_s is None else found_s + OFF_LATER_S
     return _dated(motion, frame, later_s, _sd_s(motion, OFF_SD_S, FILM_OFF_SD_S))
@@ -130,6 +135,11 @@ def knee_extended_s(motion: Motion, side: Side, near_s: float) -> tuple[float, f
     usual_sd_s = _sd_s(motion, EXTENSION_SD_S, FILM_EXTENSION_SD_S)
     sd_s = vertex_sd_s(extension_deg, time_s, frame, least_noise=LEAST_NOISE_DEG)
     return vertex_s(extension_deg, time_s, frame), float(np.hypot(usual_sd_s, sd_s))
+
+
+def _along_view(motion: Motion, frame: int, found_s: float | None, sd_s: float) -> tuple[float, float]:
+    """Of an event along the view; where it is not found, the foot's state alone tells it."""
+    return _dated(motion, frame, found_s, ALONG_VIEW_SD_S if found_s is None else sd_s)
 
 
 def _sd_s(motion: Motion, of_markers_s: float, of_film_s: float) -> float:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.along_view import hides_contacts
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
@@ -77,7 +78,7 @@ def gait_metrics(
     yield _step_count(motion, events, states)
     strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
     yield from medians("stride_time", strides)
-    if motion.along_view:
+    if hides_contacts(motion) or (running and motion.along_view):
         for name in ("contact_time", "duty_factor"):
             yield from (unknown_metric(name, side=side, reason=ALONG_VIEW) for side in SIDES)
     else:

@@ -4,6 +4,9 @@ One camera tells the motion in the image to millimetres and depth to decimetres;
 rests by its share of the foot's distance below the camera. So for events each point's displacement is taken from the
 image, at the depth of the whole body, which changes slowly; motion along the view is left out. A level view is used:
 the camera's, turned about its centre until its image is vertical.
+
+Of somebody who walks along the view, the feet's way is nearly all along it. A foot that rests does so on the ground,
+where its ray meets it: while that point stands, so may the foot, and a foot that swings moves it by metres a second.
 """
 
 from __future__ import annotations
@@ -28,14 +31,16 @@ MIRROR_WINDOW_S = 0.15  # half of the time over which the difference of mirrored
 LEAST_LEVEL = 0.3  # of the optical axis's horizontal part: below, the view is from above and shows no heights
 ALONG_VIEW_DEG, LEAST_TRAVEL_M = 30.0, 0.3
 NEAREST = 0.1  # of a ray's part along the level view
+GROUND_WINDOW_S = 0.06  # half of the time in which the line is fitted of where a ray meets the ground
+LEAST_DOWN = 0.1  # of a ray that meets the ground: a pixel of a flatter one is centimetres there
 
 
 @dataclass(frozen=True, eq=False)
 class ImageMotion:
-    """Displacements since the first frame: x to the right in the image, y up, z 0; metres.
+    """Displacements since the first frame: x to the right in the image, y up, z 0 but for feet; metres.
 
     Attributes:
-        foot_points_m: by side, (T, 3, 3) of POINTS.
+        foot_points_m: by side, (T, 3, 3) of POINTS; along the view z is the way of where the rays meet the ground.
         center_of_mass_m: (T, 3).
         along_view: whether the centre of mass travels along the view, within ALONG_VIEW_DEG, there or there and back.
     """
@@ -63,7 +68,11 @@ def image_motion(trial: MeasuredTrial, center_of_mass_m: FloatArray) -> ImageMot
     # errors of depth of somebody who stays where they are.
     across_m, along_m = np.ptp(_slowly(moved_m[:, 0], trial.time_s)), np.ptp(depth_m)
     along_view = along_m > LEAST_TRAVEL_M and along_m * np.tan(np.radians(ALONG_VIEW_DEG)) > across_m
-    return ImageMotion({side: _displaced(rays, depth_m) for side, rays in feet.items()}, moved_m, bool(along_view))
+    feet_m = {side: _displaced(rays, depth_m) for side, rays in feet.items()}
+    if along_view:
+        for side, rays in feet.items():
+            feet_m[side][..., 2] = _way_on_ground_m(rays[..., 1], view.height_m, trial.time_s)
+    return ImageMotion(feet_m, moved_m, bool(along_view))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +92,12 @@ class _LevelView:
             return None
         forward = forward / length
         return cls(camera, T_camera_world, np.stack([np.cross(forward, up), up, forward]))
+
+    @property
+    def height_m(self) -> float:
+        """Of the camera over the ground."""
+        T = self.T_camera_world
+        return float(-(T[:3, :3].T @ T[:3, 3])[1])
 
     def seen(self, p_world: FloatArray) -> FloatArray:
         """(T, 3) of points in the world: rays across and up, and the depth in metres."""
@@ -122,14 +137,25 @@ def _of_mirrored(rays: FloatArray, frame_index: NDArray[np.int32], time_s: Float
     return sign * np.stack([np.median(bias[a:b], axis=0) for a, b in zip(first, last, strict=True)])
 
 
-def _slowly(values: FloatArray, time_s: FloatArray) -> FloatArray:
+def _way_on_ground_m(up: FloatArray, height_m: float, time_s: FloatArray) -> FloatArray:
+    """(T, N) how far the points move, since the first frame, in which rays that rise by `up` (T, N) meet the ground.
+
+    Zeros of a point whose rays are too flat.
+    """
+    depth_m = height_m / (-up).clip(min=LEAST_DOWN)
+    ways = [_slowly(one, time_s, half_window_s=GROUND_WINDOW_S) for one in depth_m.T]
+    flat = (np.median(-up, axis=0) < LEAST_DOWN) | (height_m <= 0)
+    return np.where(flat, 0.0, np.stack([way - way[0] for way in ways], axis=1))
+
+
+def _slowly(values: FloatArray, time_s: FloatArray, *, half_window_s: float = DEPTH_WINDOW_S) -> FloatArray:
     """(T,) the lines through the values about each frame, nearer ones weighted more."""
     found = np.empty_like(values)
-    edges = (np.searchsorted(time_s, time_s - DEPTH_WINDOW_S), np.searchsorted(time_s, time_s + DEPTH_WINDOW_S))
+    edges = (np.searchsorted(time_s, time_s - half_window_s), np.searchsorted(time_s, time_s + half_window_s))
     for frame, (begin, end) in enumerate(zip(*edges, strict=True)):
         near = slice(begin, end)
         since_s = time_s[near] - time_s[frame]
-        weight = 1 - np.abs(since_s) / DEPTH_WINDOW_S
+        weight = 1 - np.abs(since_s) / half_window_s
         total, first, second = weight.sum(), weight @ since_s, weight @ since_s**2
         level, slope = weight @ values[near], (weight * since_s) @ values[near]
         determinant = total * second - first**2

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.along_view import shows_way, way_speed_m_s
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
@@ -36,7 +37,8 @@ def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = Fa
     states = {}
     for side in SIDES:
         known = motion.foot_observed[side] & (motion.world_unknown is None)
-        speed_m_s = np.where(known, motion.foot_speed_m_s[side], np.nan)
+        of_foot_m_s = way_speed_m_s(motion, side) if shows_way(motion) else motion.foot_speed_m_s[side]
+        speed_m_s = np.where(known, of_foot_m_s, np.nan)
         for flight in flights:
             speed_m_s[(motion.time_s > flight.take_off_s) & (motion.time_s < flight.landing_s)] = np.inf
         states[side] = stance(speed_m_s, interval_s=motion.interval_s, running=running)

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from biopose.analysis.along_view import hides_contacts
 from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
     at,
@@ -247,7 +248,7 @@ def _double_support(
     strides: Sequence[tuple[int, Event, Event]],
 ) -> Values | str:
     """The share of each stride; those without each foot's events once, in order, are left out."""
-    if motion.along_view:
+    if hides_contacts(motion):
         return ALONG_VIEW
     found = [double_support_of(motion, events, states, side, start, end) for _, start, end in strides]
     return _values([share for share in found if share])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biopose.analysis.along_view import hides_contacts
 from biopose.analysis.body_geometry import lacking, leg_length_m, of_both_sides
 from biopose.analysis.body_points import Side
 from biopose.analysis.definitions import metric
@@ -86,7 +87,7 @@ def stride_metrics(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
             yield _metric("step_length", of_step(gait.motion, "step_length", step), side)
         if step.strike == start:
             yield from (_metric(name, of_step(gait.motion, name, step), side) for name in CONTACTS[gait.activity])
-    if gait.activity not in RUNNING and not gait.motion.along_view:
+    if gait.activity not in RUNNING and not hides_contacts(gait.motion):
         share = double_support_of(gait.motion, gait.events, gait.states, side, start, end)
         if share:
             yield _metric("double_support", share, side)

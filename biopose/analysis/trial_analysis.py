@@ -21,6 +21,7 @@ from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import find_events
 from biopose.analysis.flights import Flights, find_flights
+from biopose.analysis.free_fall import LANDING, RUN_LANDING
 from biopose.analysis.gait_metrics import RUNNING
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
@@ -113,7 +114,10 @@ def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = 
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
         moments: of contacts on force plates, which take the place of those from kinematics.
     """
-    flights = Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion, running=activity in RUNNING)
+    landing = RUN_LANDING if activity == "run" else LANDING
+    flights = (
+        Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion, running=activity in RUNNING, landing=landing)
+    )
     return replace(flights, found=flights_on_plates(flights.found, moments)) if moments else flights
 
 

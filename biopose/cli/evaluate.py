@@ -3,6 +3,8 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,8 +77,9 @@ def lab(
     Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model;
     metrics against those of the expert's angles, and whether our 95 % intervals hold these; when feet strike and leave
     the ground and how high the person jumps, against force plates.
-    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels: angles, and metrics
-    as in (a). All sixteen trials are 48 clips, half a minute each.
+    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels: angles, metrics,
+    events and jumps as in (a). All sixteen trials are 48 clips, half a minute each. Of one drop jump and one walk also
+    the error budget and the mirror test: some minutes more.
 
     \b
     Examples:
@@ -112,7 +115,39 @@ def lab(
         of_pixels = {"pixels": result["lab_b"].pop("metrics")}
         result["metrics"] = result.get("metrics", {}) | of_pixels
         lines += lab_b_lines(result["lab_b"]) + metric_lines(of_pixels)
+        found = {key: {"pixels": result["lab_b"].pop(key)} for key in ("events", "jump")}
+        if found["events"]["pixels"]["n"]:
+            contacts = {key: found["events"]["pixels"][key] for key in ("mae_ms", "max_ms")}
+            result["contacts"] = result.get("contacts", {}) | {"pixels": contacts}
+            result["jump"] = result.get("jump", {}) | found["jump"]
+            lines += event_lines(found, "pixels")
+        causes, more = _causes(data, names, height_m=result["lab_b"]["height_m"], method=method, threads=threads)
+        result |= causes
+        lines += more
     show(result, json_=json_, lines=lambda: lines)
+
+
+def _causes(
+    data: Path, names: Sequence[str], *, height_m: float, method: MethodName, threads: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Error budget and mirror test, with their lines, of the first trial of each activity whose feet come and go.
+
+    Empty where there is none.
+    """
+    from biopose.evaluation.budget import budget_lines, evaluate_budget
+    from biopose.evaluation.events import activity_of
+    from biopose.evaluation.film_events import lab_on_film
+    from biopose.evaluation.mirror import evaluate_mirror, mirror_lines
+
+    by_activity = {activity: name for name in reversed(names) if (activity := activity_of(name))}
+    if not by_activity:
+        return {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        film = lab_on_film(data, trials=list(by_activity.values()), threads=threads)
+        budget = evaluate_budget(film, folder=Path(folder), method=method, threads=threads)
+        videos = sorted(Path(folder).glob("*.mp4"))
+        mirror = evaluate_mirror(videos, height_m=height_m, method=method, threads=threads)
+    return {"budget": budget, "mirror": mirror}, [*budget_lines(budget), *mirror_lines(mirror)]
 
 
 @evaluate.command()
@@ -198,6 +233,52 @@ def budget(data: Path, trials: tuple[str, ...], film: Path | None, threads: int,
     with progress_bar(clips.clips, label="Clips", json_=json_) as bar:
         result = evaluate_budget(clips, folder=film, threads=threads, progress=lambda _: bar.update(1))
     show({"budget": result}, json_=json_, lines=lambda: budget_lines(result))
+
+
+@evaluate.command()
+@with_data
+@with_trials
+@click.option(
+    "--source",
+    type=click.Choice(["pixels", "synthetic"]),
+    default="synthetic",
+    show_default=True,
+    help="Film of synthetic jumps, on which deviations are decided; of the laboratory's motions.",
+)
+@with_film
+@click.option("--jumps", default=12, show_default=True, type=click.IntRange(1), help="Number of synthetic jumps.")
+@with_threads
+@as_json
+def intervals(
+    data: Path,
+    trials: tuple[str, ...],
+    source: Literal["pixels", "synthetic"],
+    film: Path | None,
+    jumps: int,
+    threads: int,
+    json_: bool,
+) -> None:
+    """Whether the 95 % intervals of angles from film hold their errors, coordinate by coordinate.
+
+    \b
+    Examples:
+      biopose evaluate intervals --data ../shared/data
+      biopose evaluate intervals --source pixels --trial DJ1 --data ../shared/data
+    """
+    from biopose.evaluation.film_events import lab_on_film, postures_on_film
+    from biopose.evaluation.film_intervals import evaluate_intervals, interval_lines
+
+    if source == "synthetic":
+        refuse_unused("with --source synthetic", "trials")
+        clips = postures_on_film(jumps=jumps)
+    else:
+        from biopose.evaluation.events import event_trials
+
+        refuse_unused("with --source pixels", "jumps")
+        clips = lab_on_film(data, trials=_known_trials(trials, event_trials(data / "mocap" / "lab")), threads=threads)
+    with progress_bar(clips.clips, label="Clips", json_=json_) as bar:
+        result = evaluate_intervals(clips, folder=film, threads=threads, progress=lambda _: bar.update(1))
+    show({"intervals": {source: result}}, json_=json_, lines=lambda: interval_lines(result))
 
 
 @evaluate.command()

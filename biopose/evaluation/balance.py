@@ -23,14 +23,15 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
+from biopose.body.keypoint_names import LIMB_JOINTS
 from biopose.camera.pinhole import Camera
 from biopose.errors import BioposeError
+from biopose.evaluation.balance_budget import HIPS, KNEES, LIMBS, balance_budget, budget_lines, flexion
 from biopose.evaluation.method import MeasureVideo, our_method
 from biopose.io.trc import read_trc
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.skeleton.pose_errors import centred_distances, flexion_rad, procrustes_distances, transformed
+from biopose.skeleton.pose_errors import centred_distances, procrustes_distances, transformed
 
 FloatArray = NDArray[np.float64]
 
@@ -40,11 +41,6 @@ FIRST_FRAME = 1  # of the videos, to which the reference's first row belongs
 # joints, mean of both sides), which is 0.491 of a stature of 1.69 m (Drillis & Contini 1966, as in skeleton.stature);
 # with the trunk, the head and the height of an ankle the segments add up to 1.73 m.
 HEIGHT_M = 1.70
-HIPS = (LIMB_JOINTS.index("right_hip"), LIMB_JOINTS.index("left_hip"))
-KNEES = {
-    side: tuple(LIMB_JOINTS.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle"))
-    for side in ("right", "left")
-}
 # In the .trc x, y and z are the calibration's y, z and x.
 R_CALIBRATION_WORLD = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 WORST_FRAMES = 5
@@ -123,7 +119,8 @@ def evaluate_balance(
         progress: called with each camera's name before it.
 
     Returns:
-        pa_mpjpe_mm, mpjpe_mm and knee_mae_deg, each by camera and their mean; details of each camera under cameras.
+        pa_mpjpe_mm, mpjpe_mm and knee_mae_deg, each by camera and their mean; budget: see `balance_budget`; details of
+        each camera under cameras.
 
     Raises:
         BioposeError: the recordings are not there, or a video cannot be measured.
@@ -132,15 +129,20 @@ def evaluate_balance(
     calibration = read_calibration(folder / "calibration.toml")
     reference = read_reference(folder / "triangulated_body25b.trc")
     measure = measure or our_method(method, threads=threads)
-    details = {}
+    details, people, true_cameras = {}, {}, {}
     for name in cameras:
         if progress:
             progress(name)
         video, calibrated = folder / f"{name}.mp4", calibration[name]
-        known = _of_video(calibrated.camera, video) if with_intrinsics else None
-        details[name] = compare(measure(video, height_m=HEIGHT_M, camera=known), calibrated, reference)
+        true = _of_video(calibrated.camera, video)
+        true_cameras[name] = (true, calibrated.T_camera_world)
+        people[name] = measure(video, height_m=HEIGHT_M, camera=true if with_intrinsics else None)
+        details[name] = compare(people[name], calibrated, reference)
+    limbs_m = {name: transformed(one.T_camera_world, _limbs_m(one)) for name, one in people.items()}
+    tracks = {name: one.track for name, one in people.items()}
     return {
         **{key: _with_mean(details, key) for key in ("pa_mpjpe_mm", "mpjpe_mm", "knee_mae_deg")},
+        "budget": balance_budget(limbs_m, tracks, true_cameras, reference, first=FIRST_FRAME),
         "intrinsics": "calibration" if with_intrinsics else "unknown",
         "height_m": HEIGHT_M,
         "cameras": details,
@@ -158,9 +160,8 @@ def compare(person: PersonMeasurement, calibrated: CalibratedCamera, reference: 
     Raises:
         BioposeError: no frame has both a measurement and a reference.
     """
-    limbs = [KEYPOINTS.index(name) for name in LIMB_JOINTS]
     rows = person.track.frame_indices - FIRST_FRAME
-    ours = transformed(person.T_camera_world, person.keypoints_m[:, limbs])
+    ours = transformed(person.T_camera_world, _limbs_m(person))
     both = (rows >= 0) & (rows < len(reference)) & np.isfinite(ours).all(axis=(1, 2))
     both[both] &= np.isfinite(reference[rows[both]]).all(axis=(1, 2))
     if not both.any():
@@ -179,24 +180,24 @@ def compare(person: PersonMeasurement, calibrated: CalibratedCamera, reference: 
         "frames_with_reference": len(reference),
         "reprojection_px": float(np.nanmedian(person.quality["reprojection_px"][both])),
         "focal_px": float(person.camera.focal_px[1]),
-        "another_person": _is_another_person(person.track.keypoints_px[both][:, limbs], calibrated, expected),
+        "another_person": _is_another_person(person.track.keypoints_px[both][:, LIMBS], calibrated, expected),
         "worst_frames": _worst(frames, procrustes_mm.mean(axis=1)),
     }
 
 
+def _limbs_m(person: PersonMeasurement) -> FloatArray:
+    """(T, 12, 3) LIMB_JOINTS in the measurement's world."""
+    return person.keypoints_m[:, LIMBS]
+
+
 def _knee_errors(found: FloatArray, expected: FloatArray) -> dict[str, Any]:
     """Absolute and signed errors of the knees' flexion of poses (N, 12, 3), degrees."""
-    error = {side: np.degrees(_flexion(found, joints) - _flexion(expected, joints)) for side, joints in KNEES.items()}
+    error = {side: np.degrees(flexion(found, joints) - flexion(expected, joints)) for side, joints in KNEES.items()}
     return {
         "knee_mae_deg": float(np.mean([np.abs(e).mean() for e in error.values()])),
         "knee_mae_by_side_deg": {side: float(np.abs(e).mean()) for side, e in error.items()},
         "knee_bias_deg": {side: float(e.mean()) for side, e in error.items()},
     }
-
-
-def _flexion(poses: FloatArray, joints: Sequence[int]) -> FloatArray:
-    hip, knee, ankle = (poses[:, joint] for joint in joints)
-    return flexion_rad(hip, knee, ankle)
 
 
 def _by_joint(distances_mm: FloatArray) -> dict[str, float]:
@@ -246,6 +247,7 @@ def balance_lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"{f'  {side}, bias':22}" + "".join(f"{d['knee_bias_deg'][side]:+9.1f}" for d in details))
     lines.append(f"{'reprojection (px)':22}" + "".join(f"{d['reprojection_px']:9.1f}" for d in details))
     lines.append(f"{'frames compared':22}" + "".join(f"{d['frames']:9d}" for d in details))
+    lines += budget_lines(result["budget"])
     lines.append("PA-MPJPE by joint (mm)")
     lines += [f"  {j:20}" + "".join(f"{d['pa_joint_mm'][j]:9.1f}" for d in details) for j in LIMB_JOINTS]
     for name, detail in result["cameras"].items():

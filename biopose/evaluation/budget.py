@@ -23,7 +23,7 @@ from biopose.evaluation.lab_markers import AngleErrors
 from biopose.evaluation.lab_rendering import LENS, VERTEX_STEP, camera_pose
 from biopose.pipeline import METHODS, Clip, Models, Subject, Trial, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.reconstruction.method_names import DEFAULT_METHOD
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.reconstruction.models import SolveModels
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
@@ -70,17 +70,23 @@ class StageErrors:
 
 
 def evaluate_budget(
-    film: Film, *, folder: Path | None = None, threads: int = 2, progress: Callable[[str], None] = lambda _: None
+    film: Film,
+    *,
+    folder: Path | None = None,
+    method: MethodName = DEFAULT_METHOD,
+    threads: int = 2,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, float]]:
     """By stage that is replaced (none: as measured), the errors that remain.
 
     Args:
         film: what to film.
         folder: that keeps film and detections; None: beside the assets.
+        method: of BioPose's.
         threads: of everything that runs on a CPU.
         progress: called with the name of each clip before it.
     """
-    models = Models.load(METHODS[DEFAULT_METHOD], threads=threads)
+    models = Models.load(METHODS[method], threads=threads)
     errors = {stage: StageErrors() for stage in STAGES}
     for trial in film.trials:
         for view in trial.views:

@@ -33,6 +33,7 @@ from biopose.evaluation.synthetic_jumps import synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.pipeline import METHODS, Models
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.skeleton.constant_errors import PELVIS_POSTURE_SD_DEG
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.training.data.motion import cmu_motions
@@ -100,6 +101,15 @@ def synthetic_on_film(data: Path, *, jumps: int) -> Film:
     return Film(jumps + walks, chain(_jumps(range(jumps)), _walks(data / "mocap" / "cmu")))
 
 
+def postures_on_film(*, jumps: int) -> Film:
+    """Drawn jumps, each from one view, of people who tilt the pelvis differently, as people do.
+
+    Args:
+        jumps: their number.
+    """
+    return Film(jumps, _jumps(range(jumps), pelvis_sd_deg=PELVIS_POSTURE_SD_DEG))
+
+
 def _lab_trials(lab: Path, names: Sequence[str], *, threads: int) -> Iterator[FilmedTrial]:
     expert = read_osim(lab / "hand_scaled.osim")
     person, height_m = person_like(expert)
@@ -111,9 +121,9 @@ def _lab_trials(lab: Path, names: Sequence[str], *, threads: int) -> Iterator[Fi
         yield FilmedTrial(motion, height_m, activity_of(name) or "", truth, tuple(VIEWS))
 
 
-def _jumps(seeds: Sequence[int]) -> Iterator[FilmedTrial]:
+def _jumps(seeds: Sequence[int], *, pelvis_sd_deg: float = 0.0) -> Iterator[FilmedTrial]:
     for seed in seeds:
-        jump = synthetic_jump(seed)
+        jump = synthetic_jump(seed, pelvis_sd_deg=pelvis_sd_deg)
         of_feet = tuple(
             (name, side, time_s)
             for flight in jump.flights

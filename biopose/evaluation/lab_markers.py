@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.motion import motion_of_coordinates
+from biopose.analysis.motion import Motion, motion_of_coordinates
 from biopose.analysis.tables import Metric
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.errors import BioposeError
@@ -174,6 +174,16 @@ def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
 Moving = tuple[Skeleton, CoordinateTrajectories]
 
 
+def moved(moving: Moving) -> Motion:
+    """The motion of a skeleton and its coordinates; those that are not there stay at their defaults."""
+    skeleton, coordinates = moving
+    q = np.tile(skeleton.default_pose, (len(coordinates.time_s), 1))
+    for column, name in enumerate(coordinates.names):
+        q[:, skeleton.coordinate_names.index(name)] = coordinates.values[:, column]
+    every = CoordinateTrajectories(coordinates.time_s, tuple(skeleton.coordinate_names), q)
+    return motion_of_coordinates(skeleton, every)
+
+
 def metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = None) -> list[Metric]:
     """The metrics of a motion.
 
@@ -182,12 +192,8 @@ def metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = N
         trial: whose name tells the activity.
         sd: standard deviations of coordinates, where they are known, without the constant errors.
     """
-    skeleton, coordinates = moving
-    q = np.tile(skeleton.default_pose, (len(coordinates.time_s), 1))
-    for column, name in enumerate(coordinates.names):
-        q[:, skeleton.coordinate_names.index(name)] = coordinates.values[:, column]
-    moved = CoordinateTrajectories(coordinates.time_s, tuple(skeleton.coordinate_names), q)
-    motion = motion_of_coordinates(skeleton, moved)
+    skeleton, _ = moving
+    motion = moved(moving)
     if sd is not None:
         factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in sd.names]
         constant = constant_sd_rad(sd.names) * factors

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.errors import BioposeError, TrackingError
+from biopose.evaluation.event_errors import EventErrors, PlateEvents
+from biopose.evaluation.events import PLATES, activity_of, contacts_in
 from biopose.evaluation.lab_film import measured_motion
-from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials, metrics_of
+from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials, metrics_of, moved
 from biopose.evaluation.lab_rendering import VIEWS, ExpertMotion, person_like, read_expert_motion, render
 from biopose.evaluation.method import MeasureVideo, our_method
 from biopose.evaluation.metric_errors import MetricErrors, activity_of_metrics
@@ -58,7 +60,7 @@ class ClipErrors:
             measured: the measurement of the motion.
         """
         frames = measured.track.frame_indices
-        self._add_angles(motion, measured)
+        self.add_angles(motion, measured)
         limbs = [KEYPOINTS.index(name) for name in LIMB_JOINTS]
         found = transformed(measured.T_camera_world, measured.keypoints_m[:, limbs])
         expected = transformed(T_camera_world, motion.limb_joints_m()[frames])
@@ -67,7 +69,8 @@ class ClipErrors:
         self.frames_measured += int(np.isfinite(found).all(axis=(1, 2)).sum())
         self.frames_rendered += len(motion.q)
 
-    def _add_angles(self, motion: ExpertMotion, measured: PersonMeasurement) -> None:
+    def add_angles(self, motion: ExpertMotion, measured: PersonMeasurement) -> None:
+        """Compare the angles alone, and whether their intervals hold the errors."""
         skeleton = measured.person.skeleton
         rotational = skeleton.rotational_names & set(motion.truth.names) & set(measured.coordinates.names)
         names = [name for name in motion.truth.names if name in rotational]
@@ -95,9 +98,9 @@ class ClipErrors:
             "acceleration_deg_s2": {source: _median(values) for source, values in self.acceleration.items()},
             "frames_measured": self.frames_measured,
             "frames_rendered": self.frames_rendered,
-        } | self._coverage()
+        } | self.coverage()
 
-    def _coverage(self) -> dict[str, Any]:
+    def coverage(self) -> dict[str, Any]:
         """The share of the errors within the 95 % intervals; empty where the method gives no standard deviations."""
         if not self.covered:
             return {}
@@ -145,8 +148,8 @@ def evaluate_lab_b(
         mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all clips, the median
         acceleration_deg_s2 of the measured angles and of the expert's, and, where the method gives standard deviations,
         coverage95 of the 95 % intervals, overall and by coordinate; the same by camera under cameras and by clip under
-        clips; metrics, by metric, as `metric_errors` has them; refused: clips in which nobody was found; height_m and
-        mass_kg of the person.
+        clips; metrics, by metric, as `metric_errors` has them; events and jump of the trials with force plates, as
+        `EventErrors` has them; refused: clips in which nobody was found; height_m and mass_kg of the person.
 
     Raises:
         BioposeError: the recordings are not there, or a clip cannot be measured.
@@ -156,7 +159,7 @@ def evaluate_lab_b(
     expert = read_osim(lab / "hand_scaled.osim")
     person, height_m = person_like(expert)
     overall, by_camera, by_clip = ClipErrors(), {camera: ClipErrors() for camera in cameras}, {}
-    metrics, refused = MetricErrors(), list[str]()
+    metrics, events, refused = MetricErrors(), EventErrors(), list[str]()
     with _folder(keep) as folder:
         for trial, camera in itertools.product(trials, cameras):
             path = folder / f"{trial}_{camera}.mp4"
@@ -171,8 +174,13 @@ def evaluate_lab_b(
                 for errors in (overall, by_camera[camera]):
                     errors.frames_rendered += len(motion.q)
                 continue
-            _, found = analyse_motion(measured_motion(measured), activity=activity_of_metrics(trial))
+            found_motion = measured_motion(measured)
+            _, found = analyse_motion(found_motion, activity=activity_of_metrics(trial))
             metrics.add(found, metrics_of((expert, motion.truth), trial))
+            if (activity := activity_of(trial)) and (plates := lab / f"{trial}{PLATES}").is_file():
+                expected = PlateEvents.of(moved((expert, motion.truth)), contacts_in(plates))
+                start_s = float(motion.truth.time_s[0])
+                events.add(found_motion, expected.since(start_s), activity=activity, methods=False)
             by_clip[path.stem] = ClipErrors()
             for errors in (overall, by_camera[camera], by_clip[path.stem]):
                 errors.add(motion, T_camera_world, measured)
@@ -182,7 +190,8 @@ def evaluate_lab_b(
     by_group = {"cameras": measured_by, "clips": by_clip}
     pooled = {key: {name: errors.as_dict() for name, errors in group.items()} for key, group in by_group.items()}
     of_person = {"height_m": height_m, "mass_kg": LAB_MASS_KG}
-    return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), "refused": refused, **of_person}
+    of_plates = {"events": events.events_dict(), "jump": events.jump_dict()}
+    return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), **of_plates, "refused": refused, **of_person}
 
 
 def lab_b_lines(result: dict[str, Any]) -> list[str]:

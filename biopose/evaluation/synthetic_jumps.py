@@ -89,17 +89,18 @@ class SyntheticJump:
         return "drop_jump" if len(self.flights) > 1 else "countermovement_jump"
 
 
-def synthetic_jump(seed: int) -> SyntheticJump:
+def synthetic_jump(seed: int, *, pelvis_sd_deg: float = 0.0) -> SyntheticJump:
     """A jump from the floor, or off a box and up again: body, heights, times, arms and frame rate are drawn.
 
     Args:
         seed: of all that is drawn.
+        pelvis_sd_deg: by how much people differ in how they tilt the pelvis, legs and trunk being held alike.
     """
     rng = np.random.default_rng(seed)
     body = Body.load(dtype=torch.float64)
     shaped = body.with_shape(draw_shapes(body, 1, seed=seed)[0].double())
     person = skeleton_of_body(body, shaped, full_body_skeleton())
-    postures = _Postures(person, rng)
+    postures = _Postures(person, rng, pelvis_sd_deg=pelvis_sd_deg)
     phases, flights = _plan(rng, postures, drops=bool(seed % 2))
     rate_hz = int(rng.choice(RATES_HZ))
     first_s, last_s = phases[0].start_s, phases[-1].end_s
@@ -189,7 +190,7 @@ def _time_to(way_m: float, speed_m_s: float, rng: np.random.Generator) -> float:
 class _Postures:
     """The curve of postures of one person, with what is drawn of it."""
 
-    def __init__(self, person: BodyWithSkeleton, rng: np.random.Generator) -> None:
+    def __init__(self, person: BodyWithSkeleton, rng: np.random.Generator, *, pelvis_sd_deg: float) -> None:
         self.person, self.names = person, person.skeleton.coordinate_names
         self.style = {
             "hip_adduction": rng.uniform(-8, 0),
@@ -203,6 +204,8 @@ class _Postures:
         self.swing_s = rng.uniform(0.2, 0.35)
         self.unlike_deg = rng.normal(0, 3, len(self.names))  # left from right, and off the curve
         self.forward_m_s = rng.uniform(0.0, 0.4)
+        (own,) = rng.spawn(1)  # so that all else is drawn as without it
+        self.pelvis_deg = own.normal(0, pelvis_sd_deg)
 
     def angles(self, at: FloatArray, arms: FloatArray) -> FloatArray:
         """(N, Q) the postures at places on the curve, the pelvis at the origin.
@@ -218,10 +221,10 @@ class _Postures:
                 q[:, self.names.index(one)] = np.radians(degrees)
 
         tilt, hip, knee = (_on_curve(at, deg) for deg in (TILT_DEG, HIP_DEG, KNEE_DEG))
-        put("pelvis_tilt", self.lean * tilt)
-        put("hip_flexion", hip - (self.lean - 1) * tilt)
+        put("pelvis_tilt", self.lean * tilt + self.pelvis_deg)
+        put("hip_flexion", hip - (self.lean - 1) * tilt - self.pelvis_deg)
         put("knee_angle", np.maximum(knee, 0.0))
-        put("lumbar_extension", _on_curve(at, LUMBAR_DEG))
+        put("lumbar_extension", _on_curve(at, LUMBAR_DEG) - self.pelvis_deg)
         pitch = tilt + hip - knee  # of the shank; the foot's is level but for the raised heel
         put("ankle_angle", np.clip(-pitch - _on_curve(at, HEEL_RAISED_DEG), -50, 45))
         for name, value in self.style.items():

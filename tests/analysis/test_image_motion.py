@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from biopose.analysis.body_points import center_of_mass_m
 from biopose.analysis.image_motion import ImageMotion, image_motion
@@ -83,6 +84,34 @@ def test_who_walks_towards_the_camera_and_back_walks_along_the_view() -> None:
     assert seen(moved(one, along_view(one, there_and_back_m))).along_view
     wobble_m = 0.05 * np.sin(2 * np.pi * one.track.time_s)
     assert not seen(moved(one, along_view(one, wobble_m))).along_view
+
+
+def gliding(one: PersonMeasurement, shift_m: np.ndarray) -> PersonMeasurement:
+    """The first frame's person, shifted in the world by (T, 3), as the camera would see them."""
+    frames = np.zeros(len(one.track), dtype=int)
+    q = CoordinateTrajectories(one.coordinates.time_s, one.coordinates.names, one.coordinates.values[frames])
+    still = moved(replace(one, coordinates=q, keypoints_m=one.keypoints_m[frames]), shift_m)
+    in_camera = still.keypoints_m @ one.T_camera_world[:3, :3].T + one.T_camera_world[:3, 3]
+    pixels = one.camera.project(torch.from_numpy(in_camera)).numpy()
+    return replace(still, track=replace(one.track, keypoints_px=pixels))
+
+
+def test_the_way_of_feet_along_the_view_is_seen_where_they_are_on_the_ground() -> None:
+    one = measured()
+    way_m = np.linspace(0, 1.5, len(one.track))
+    found = seen(gliding(one, along_view(one, way_m)))
+    assert found.along_view
+    for points_m in found.foot_points_m.values():
+        np.testing.assert_allclose(points_m[-1, :, 2], 1.5, atol=0.2)  # a keypoint lies centimetres over the ground
+
+
+def test_feet_that_rest_do_so_along_the_view_too_whatever_the_depth() -> None:
+    one = measured()
+    still = gliding(one, np.zeros((len(one.track), 3)))
+    found = seen(moved(still, along_view(one, np.linspace(0, 1.5, len(one.track)))))
+    assert found.along_view
+    for points_m in found.foot_points_m.values():
+        assert np.abs(points_m).max() < 1e-3
 
 
 def test_from_straight_above_and_without_a_camera_positions_are_the_worlds() -> None:

@@ -82,6 +82,17 @@ def test_intervals_of_a_slow_runners_contacts_hold_at_every_frame_rate(rate_hz: 
         assert abs((contact.value or 0) - SLOW["contact_s"]) < 1.96 * (contact.sd or 0)
 
 
+@pytest.mark.parametrize(
+    ("style", "activity"),
+    [(SLOW, "run"), (JOG, "run"), (RUN, "run"), (SPRINT, "sprint")],
+    ids=["slow", "jog", "run", "sprint"],
+)
+def test_a_runners_landing_is_neither_late_nor_early_whatever_the_speed(style: dict[str, float], activity: str) -> None:
+    events, _ = analyse_motion(running(**style, rate_hz=100.0, duration_s=2.5), activity=activity)
+    strikes = errors_s([one for one in events if one.event == "foot_strike"], style)
+    assert abs(np.mean([error_s for error_s, _ in strikes])) < 0.006
+
+
 def test_a_walker_in_a_run_has_the_events_of_walking() -> None:
     """Feet stand together, so that no step of it is run."""
     walk = walking()

@@ -1,0 +1,59 @@
+"""Whether the 95 % intervals of angles from film hold their errors, by coordinate: of motions whose angles are known.
+
+On film of synthetic jumps of people who tilt the pelvis differently (`postures_on_film`) the deviations are decided; on
+the laboratory's film they are only looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from biopose.assets import assets_folder
+from biopose.evaluation.film_events import Film
+from biopose.evaluation.lab_film import filmed, measured
+from biopose.evaluation.lab_video import ClipErrors
+from biopose.pipeline import METHODS, Models
+from biopose.reconstruction.method_names import DEFAULT_METHOD
+
+
+def evaluate_intervals(
+    film: Film, *, folder: Path | None = None, threads: int = 2, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Render, perceive (or read what is kept of both), measure, and compare the angles.
+
+    Args:
+        film: what to film.
+        folder: that keeps film and detections; None: beside the assets.
+        threads: of everything that runs on a CPU.
+        progress: called with the name of each clip before it.
+
+    Returns:
+        mae_deg by group, mae_by_coordinate_deg, coverage95 and coverage95_by_coordinate; clips.
+
+    Raises:
+        TrackingError: nobody is found in a clip.
+    """
+    models = Models.load(METHODS[DEFAULT_METHOD], threads=threads)
+    errors, clips = ClipErrors(), 0
+    for trial in film.trials:
+        for view in trial.views:
+            progress(f"{trial.motion.trial}_{view}")
+            clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
+            person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
+            errors.add_angles(trial.motion, person)
+            clips += 1
+    return {
+        "mae_deg": errors.angles.group_mae_deg,
+        "mae_by_coordinate_deg": errors.angles.mae_deg,
+        "clips": clips,
+    } | errors.coverage()
+
+
+def interval_lines(result: Mapping[str, Any]) -> list[str]:
+    """As text: a row a coordinate, then all."""
+    mae, covered = result["mae_by_coordinate_deg"], result["coverage95_by_coordinate"]
+    lines = [f"{result['clips']} clips", f"{'':20}{'mean error (deg)':>18}{'within 95 %':>14}"]
+    lines += [f"{name:20}{mae[name]:18.2f}{covered[name]:14.2f}" for name in covered]
+    return [*lines, f"{'all':20}{result['mae_deg']['all']:18.2f}{result['coverage95']:14.2f}"]

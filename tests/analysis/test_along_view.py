@@ -1,0 +1,112 @@
+"""Foot strikes and toe-offs of somebody who walks towards the camera or away, of a recorded walk's keypoints."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.analysis.along_view import hides_contacts
+from biopose.analysis.motion import FRAME_QUALITY, Motion, motion_of_coordinates
+from biopose.analysis.trial_analysis import analyse_motion
+from biopose.body.anny import Body
+from biopose.body.shape import draw_shapes
+from biopose.body.subject import skeleton_of_body
+from biopose.evaluation.lab_film import measured_motion
+from biopose.evaluation.lab_rendering import LENS, ExpertMotion, camera_pose, motion_on_body
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.tracking.tracks import PersonTrack
+from biopose.training.data.motion import cmu_motions
+from tests.body.bodies import needs_body_asset
+from tests.outputs.measured import keypoints_of
+from tests.reference_data import SHARED_DATA, needs_shared_data
+
+pytestmark = [needs_body_asset, needs_shared_data]
+ERROR_PX = 2.0
+
+
+@cache
+def walk() -> tuple[ExpertMotion, Motion]:
+    """A recorded walk on a body, and the same as its joint kinematics give it."""
+    (recorded,) = cmu_motions(SHARED_DATA / "mocap" / "cmu", subjects=("02_02",))
+    body, skeleton = Body.load(dtype=torch.float64), full_body_skeleton()
+    person = skeleton_of_body(body, body.with_shape(draw_shapes(body, 1, seed=0)[0].double()), skeleton)
+    solved = CoordinateTrajectories(np.arange(len(recorded.values)) / 60, recorded.names, recorded.values)
+    return motion_on_body("walk", solved, skeleton, person, rate_hz=30), motion_of_coordinates(skeleton, solved)
+
+
+@cache
+def seen(*, away: bool, low: bool = False) -> Motion:
+    """As if measured from the front or from behind, with errors of ERROR_PX that change slowly, and of depth."""
+    one, _ = walk()
+    q, n, rng = one.q, len(one.q), np.random.default_rng(0)
+    keypoints_m, time_s = keypoints_of(one.person, q), np.arange(n) / one.rate_hz
+    T = camera_pose(one, "front", keypoints_m)
+    if away:
+        T = T @ np.diag([-1.0, 1.0, -1.0, 1.0])
+    if low:
+        T[:3, 3] -= T[:3, :3] @ [0.0, -0.9, 0.0]
+    pixels = LENS.project(torch.from_numpy(keypoints_m @ T[:3, :3].T + T[:3, 3])).numpy()
+    phase = rng.uniform(0, 2 * np.pi, pixels.shape[1:])
+    pixels = pixels + ERROR_PX * np.sin(2 * np.pi * time_s[:, None, None] + phase) + rng.normal(0, 1.0, pixels.shape)
+    wrong_m = np.outer(0.08 * np.sin(2 * np.pi * time_s), T[2, :3])
+    found = q.copy()
+    found[:, [one.person.skeleton.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]] += wrong_m
+    box = np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
+    markers_m = Kinematics(one.person.skeleton).with_coordinates(torch.from_numpy(found)).markers.numpy()
+    return measured_motion(
+        PersonMeasurement(
+            track=PersonTrack(0, np.arange(n), time_s, box, pixels, np.full((n, 26), 0.8)),
+            camera=LENS,
+            T_camera_world=T,
+            person=one.person,
+            coordinates=CoordinateTrajectories(time_s, one.person.skeleton.coordinate_names, found),
+            markers=MarkerTrajectories(time_s, one.person.skeleton.marker_names, markers_m),
+            keypoints_m=keypoints_m + wrong_m[:, None],
+            contact=np.zeros((n, 4)),
+            quality={name: np.full(n, 0.9) for name in FRAME_QUALITY},
+        )
+    )
+
+
+@pytest.mark.parametrize(("away", "most_missed"), [(False, 0), (True, 2)], ids=["nearer", "away"])
+def test_strikes_and_toe_offs_are_those_of_the_joint_kinematics(away: bool, most_missed: int) -> None:
+    motion = seen(away=away)
+    assert motion.along_view
+    assert not hides_contacts(motion)
+    ours, _ = analyse_motion(motion, activity="walk")
+    theirs, _ = analyse_motion(walk()[1], activity="walk")
+    off_s, sd_s, missed = [], [], 0
+    for event in theirs:
+        if event.event not in ("foot_strike", "foot_off") or not 0.1 < event.time_s < motion.time_s[-1] - 0.1:
+            continue
+        alike = [one for one in ours if (one.event, one.side) == (event.event, event.side)]
+        nearest = min(alike, key=lambda one: abs(one.time_s - event.time_s))
+        missed += abs(nearest.time_s - event.time_s) > 0.1
+        if abs(nearest.time_s - event.time_s) <= 0.1:
+            off_s.append(nearest.time_s - event.time_s)
+            sd_s.append(nearest.sd_s or 0.0)
+    assert missed <= most_missed
+    assert np.mean(np.abs(off_s)) < 0.025
+    assert (np.abs(off_s) < 1.96 * np.array(sd_s)).mean() > 0.9
+
+
+def test_who_comes_nearer_has_contact_times() -> None:
+    found = {(one.metric, one.side): one for one in analyse_motion(seen(away=False), activity="walk")[1]}
+    true = {(one.metric, one.side): one for one in analyse_motion(walk()[1], activity="walk")[1]}
+    for side in ("left", "right"):
+        contact, expected = found["contact_time", side], true["contact_time", side]
+        assert contact.value is not None
+        assert expected.value is not None
+        assert abs(contact.value - expected.value) < 1.96 * (contact.sd or 0.0)
+
+
+def test_a_camera_near_the_ground_sees_no_way_along_the_view() -> None:
+    motion = seen(away=False, low=True)
+    assert motion.along_view
+    assert hides_contacts(motion)
+    found = {(one.metric, one.side): one for one in analyse_motion(motion, activity="walk")[1]}
+    assert "along the camera's view" in (found["contact_time", "left"].reason or "")

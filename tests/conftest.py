@@ -36,6 +36,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_sessionfinish() -> None:
+    """Else nanobind takes what is not collected at the process's end for leaks of DuckDB."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow_files.txt, files that take over three seconds each; begin with the longest, then those."""
     tests = Path(__file__).parent

@@ -350,7 +350,7 @@ def import_ahead(imports: Sequence[str] = FOR_VIDEO) -> None:
 
 
 def _preloaded(imports: Sequence[str]) -> list[str]:
-    return ["distributed", "tasks.dask_pool", *imports]
+    return ["tasks.forked_imports", "distributed", "tasks.dask_pool", *imports]
 
 
 def _local_cluster(workers: int, *, folder: Path, imports: Sequence[str]) -> LocalCluster:

@@ -295,13 +295,15 @@ def _backfill_flow() -> Flow:
 
 def _run(load: Callable[[], Flow], settings: Settings, /, *, json_: bool, **given: Any) -> dict[str, Any]:
     """The result of a flow, which is imported while its server starts; JSON is all that stdout gets."""
+    from biopose.io.loading import without_garbage_collection
     from flows.serving.ingest_server import ingest_server
 
     with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
-        from tasks.registration import register_once
+        with without_garbage_collection():
+            from tasks.registration import register_once
 
-        flow = load()
-        register_once(settings)
+            flow = load()
+            register_once(settings)
         wait_until_ready()
         with redirect_stdout(StringIO()) if json_ else nullcontext():
             return flow(home=str(settings.home), **given)

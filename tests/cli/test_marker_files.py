@@ -176,8 +176,9 @@ def test_markers_come_in_any_format(person: SyntheticPerson, tmp_path: Path, suf
 
 
 def test_both_solvers_report_the_same_errors(person: SyntheticPerson, tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.01, person.recording.positions_m.shape)
-    trial = changed(person, tmp_path / "noisy.trc", person.recording.positions_m + noise)
+    some = replace(person.recording, time_s=person.recording.time_s[:20], positions_m=person.recording.positions_m[:20])
+    noise = np.random.default_rng(0).normal(0, 0.01, some.positions_m.shape)
+    write_trc(trial := tmp_path / "noisy.trc", replace(some, positions_m=some.positions_m + noise))
     ours, theirs = (solve(person, tmp_path / "q.mot", markers=trial, solver=s) for s in ("biopose", "opensim"))
     assert ours.rms_mm == pytest.approx(theirs.rms_mm, rel=0.03)
     assert ours.rms_mm <= theirs.rms_mm

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,17 @@ def test_a_call_ends_where_no_worker_is_left_and_none_starts(
         with pytest.raises(EngineError, match=f"workers died, and none started within 0 s.*{remedy}") as raised:
             asyncio.run(pool.reconstruct(trial, [], tmp_path / "motion"))
     assert as_input_error(raised.value, trial.inputs) is None
+
+
+FORKED = """
+import gc, multiprocessing
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tasks.forked_imports", "json"])
+with context.Pool(1) as pool:
+    print(pool.apply(gc.isenabled), pool.apply(gc.get_freeze_count) > 1000)
+"""
+
+
+def test_workers_look_for_garbage_but_not_in_the_memory_that_they_share() -> None:
+    run = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+    assert run.stdout == "True True\n"

@@ -55,7 +55,7 @@ def test_a_night_has_the_home_once_the_background_gave_way_which_goes_on_after_i
             assert process.poll() is None
             assert holder(tmp_path, "ingest") is not None
         assert line_of(process) == "goes on"
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     assert lines == [
         f"  waits        until the rollout or backfill of process {process.pid} gives way, at its next trial"
     ]

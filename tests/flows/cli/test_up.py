@@ -108,11 +108,11 @@ def _use(observed: TwoServices) -> None:
     observed.second_refused = _a_second_up(up)
     next(process for process in up.family() if "serve" in process.cmdline()).kill()
     (inbox / "hold").touch()
-    observed.pages_back = wait_for(lambda: _page(up), timeout_s=20)
+    observed.pages_back = wait_for(lambda: _page(up), timeout_s=60)
     observed.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
     family = up.family()
     observed.exit_code = up.interrupt()
-    _, observed.left_over = psutil.wait_procs(family, timeout=5)
+    _, observed.left_over = psutil.wait_procs(family, timeout=30)
     (inbox / "hold").unlink()
 
 

@@ -38,7 +38,7 @@ def health_check(port: int, scheme: str | None = None) -> subprocess.CompletedPr
     environment = container()["environment"] | {"BIOPOSE_PAGES_PORT": str(port)}
     if scheme:
         environment["BIOPOSE_PAGES_SCHEME"] = scheme
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, timeout=30)
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, timeout=120)
 
 
 def commands() -> list[list[str]]:

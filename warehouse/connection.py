@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ HELD = "Could not set lock on file"  # of DuckDB's message
 HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
 # Of files that never change, for many answers; a cursor has only the global settings.
 KEPT_FOOTERS = "SET GLOBAL parquet_metadata_cache = true"
+# What is read as Arrow is small, or its largest columns are numbers: copying it takes less than planning twice.
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 

@@ -82,7 +82,9 @@ def derive_sessions_on(connection: duckdb.DuckDBPyConnection, sessions: Sequence
                 "SELECT session_id, content FROM session_content WHERE list_contains($sessions, session_id)", asked
             ).fetchall()
             curves = cursor.execute(
-                "FROM mean_curves_of('phase') WHERE list_contains($sessions, session_id)", asked
+                "SELECT * EXCLUDE (team_id, session_date) FROM mean_curves_of('phase') "
+                "WHERE list_contains($sessions, session_id)",
+                asked,
             ).to_arrow_table()
     except duckdb.Error as error:
         reason = " ".join(str(error).split())

@@ -6,7 +6,7 @@ What is expected stands at the beginning of a parameter's meaning:
     column of TABLE            a numeric column of the table
     measured column of TABLE   likewise, with its standard deviation in a column beside it
     date                       a day such as 2026-11-25
-    number, whole number       perhaps with a least value: whole number, 5 or more
+    number, whole number       perhaps with a least value, or both ends: whole number, 5 or more; number, 0 to 1
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from warehouse.nearest import nearest_names, suggestion
 
 VALUE = re.compile(r"one of (\w+)\.(\w+)")
 COLUMN = re.compile(r"(measured )?column of (\w+)")
-NUMBER = re.compile(r"(whole )?number(?:, (-?[\d.]+) or more)?\b")
+NUMBER = re.compile(r"(whole )?number(?:, (-?[\d.]+) (?:or more|to (-?[\d.]+)))?\b")
+LARGEST_WHOLE = 2**31 - 1  # that an INTEGER holds
 NUMERIC = ("FLOAT", "DOUBLE")
 UNIT = re.compile(r"_(deg|m)$")
 CANDIDATES = 500  # difflib compares these; DuckDB finds them among however many
@@ -58,7 +59,8 @@ def check_value(connection: duckdb.DuckDBPyConnection, parameter: Parameter, val
     elif found := COLUMN.match(parameter.meaning):
         _check_column(connection, parameter, value, table=found[2], measured=bool(found[1]))
     elif found := NUMBER.match(parameter.meaning):
-        _check_number(parameter, value, whole=bool(found[1]), least=float(found[2] or -math.inf))
+        most = float(found[3] or (LARGEST_WHOLE if found[1] else math.inf))
+        _check_number(parameter, value, whole=bool(found[1]), least=float(found[2] or -math.inf), most=most)
     elif re.match(r"date\b", parameter.meaning):
         _check_date(parameter, value)
 
@@ -123,7 +125,8 @@ def _check_known(
         f"ORDER BY ends_with(name, '/' || $1) DESC, jaro_winkler_similarity(name, $1) DESC, name LIMIT {CANDIDATES}",
         [value],
     ).fetchall()
-    known_names = [name for (name,) in names if name is not None]
+    default = [] if parameter.default is None else [parameter.default]
+    known_names = default + [name for (name,) in names if name is not None]
     raise UnknownNameError(
         f"{parameter.name}: the warehouse has no {parameter.name} {value!r}; {suggestion(value, known_names)}",
         kind=parameter.name,
@@ -151,12 +154,12 @@ def _numeric_columns(connection: duckdb.DuckDBPyConnection, table: str, *, measu
     return [name for name in numeric if (sd := UNIT.sub(r"_sd_\1", name)) != name and sd in numeric]
 
 
-def _check_number(parameter: Parameter, value: str, *, whole: bool, least: float) -> None:
+def _check_number(parameter: Parameter, value: str, *, whole: bool, least: float, most: float) -> None:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= least and (not whole or number == int(number))):
+    if not (math.isfinite(number) and least <= number <= most and (not whole or number == int(number))):
         raise QueryError(f"{parameter.name}: found {value!r}; expected a {parameter.meaning}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,8 +23,6 @@ EXPLAIN = duckdb.StatementType.EXPLAIN
 WRITING = {
     getattr(duckdb.StatementType, name) for name in ("COPY", "EXPORT", "COPY_DATABASE", "ATTACH", "PREPARE", "EXECUTE")
 }
-# Answers of our queries are small, or their largest columns are numbers: copying them takes less than planning twice.
-warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 WRITING_WORD = re.compile(r"\b(copy|export|attach|execute)\b", re.IGNORECASE)  # EXPLAIN ANALYZE does what it explains
 
 

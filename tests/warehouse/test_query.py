@@ -176,6 +176,13 @@ def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -
         ("quality_overview", {"team": "blue"}, "has no parameter team; it takes none"),
         (
             "coordinate_range",
+            {"coordinate": "knee_angle_r_deg", "least_quality": "1.5"},
+            "'1.5'; expected a number, 0 to 1, of a frame",
+        ),
+        ("side_difference", {"least_trials": "1e12"}, "'1e12'; expected a whole number, 1 or more"),
+        ("athletes", {"activity": "ANY"}, "no activity 'ANY'; nearest: any"),
+        (
+            "coordinate_range",
             {"coordinate": "knee_angle_r_deg", "least_quality": "high"},
             "'high'; expected a number",
         ),

@@ -2,7 +2,7 @@
 -- Grain: an athlete, activity and method of measuring.
 -- Note: cameras and releases are those of the trials.
 -- coordinate: column of kinematics, such as knee_angle_r_deg
--- least_quality: number, of a frame, 0 to 1 = 0.5
+-- least_quality: number, 0 to 1, of a frame = 0.5
 -- Example: --param coordinate=knee_angle_r_deg
 WITH frame AS (
     SELECT athlete_id, activity, trial_id, COLUMNS(lambda name: name = $coordinate) AS value

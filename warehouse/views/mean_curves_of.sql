@@ -5,6 +5,8 @@
 CREATE OR REPLACE MACRO mean_curves_of(phases) AS TABLE
 WITH coordinate AS (
     SELECT
+        team_id,
+        session_date,
         session_id,
         activity,
         method,
@@ -17,6 +19,8 @@ WITH coordinate AS (
 )
 
 SELECT
+    team_id,
+    session_date,
     session_id,
     activity,
     method,
@@ -29,4 +33,4 @@ SELECT
     stddev_samp(COLUMNS('^(.*)_(deg|m)$'))::REAL AS "\1_sd_between_phases_\2",
     count(COLUMNS('^(.*)_(deg|m)$')) AS "\1_phases"
 FROM coordinate
-GROUP BY session_id, activity, method, phase, side, percent;
+GROUP BY team_id, session_date, session_id, activity, method, phase, side, percent;

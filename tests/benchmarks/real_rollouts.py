@@ -197,7 +197,10 @@ def rollout(folder: Path, method: str, policy: Path | None) -> None:
     snapshot = folder / "home" / "warehouse.snapshot.duckdb"
     with _Reports(folder, method) as reports:
         judged = ["--policy", str(policy)] if policy else []
-        reports.command("rollout", "start", "--method", method, "--name", method, *judged, allowed=(0, 3))
+        choice = ["--method", method, "--name", method, *judged]
+        there = json.loads(reports.command("rollout", "status", "--json"))["rollout"]
+        is_open = there is not None and there["candidate"] == method and there["state"] in ("shadow", "compare", "gate")
+        reports.command("rollout", "start", *([] if is_open else choice), allowed=(0, 3))
         reports.command("rollout", "report")
         status = json.loads(reports.command("rollout", "status", "--json"))
         verdict = status["rollout"]["verdict"]

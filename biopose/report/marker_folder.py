@@ -9,9 +9,10 @@ from typing import Any
 
 from biopose.analysis.force_plates import low_passed
 from biopose.analysis.trial_analysis import ANALYSIS_FILES, METRICS_CSV, analyse_trial, write_metrics_csv
+from biopose.outputs.file_names import REPORT
 from biopose.outputs.marker_trial import MarkerMeasurement, write_marker_trial
 from biopose.outputs.summary import marker_summary, write_summary
-from biopose.report.folder import REPORT, SUMMARY, all_or_nothing
+from biopose.report.folder import SUMMARY, all_or_nothing
 from biopose.report.page import write_marker_report
 from biopose.report.plots import Plots
 

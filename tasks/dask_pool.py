@@ -25,6 +25,7 @@ from tasks.consent_record import ConsentRecord
 from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
+from tasks.reachable import connect
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -382,6 +383,7 @@ def joined(address: str) -> Client:
     from distributed import Client
 
     try:
+        connect(address)
         return Client(address, set_as_default=False, timeout=REACH_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise BioposeError(f"BIOPOSE_DASK_ADDRESS is {address!r}: no scheduler responds there ({error})") from error

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
@@ -28,10 +26,10 @@ from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, EngineError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
 from tasks.ray_folder import OF_RAY, made_for_ray, ray_folder
+from tasks.reachable import connect
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
-REACH_TIMEOUT_S = 10.0
 LOOK_S = 0.1  # between looks for an actor that is free
 LONGEST_START_S = 300.0  # of an actor, which takes seconds on a machine that does nothing else
 RAY_CLIENT = "ray://"
@@ -298,9 +296,7 @@ def _check_responds(address: str) -> None:
     """
     if address.startswith(RAY_CLIENT):
         raise BioposeError("Ray's client is not supported; give the head node's own address, as in HOST:6379")
-    parts = urlsplit(f"//{address}")
-    if parts.hostname and parts.port:
-        socket.create_connection((parts.hostname, parts.port), timeout=REACH_TIMEOUT_S).close()
+    connect(address)
 
 
 def _slots(resources: Mapping[str, float], settings: Settings) -> tuple[int, dict[str, Any]]:

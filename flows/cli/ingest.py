@@ -121,6 +121,7 @@ def run_ingest(
     """
     from biopose.io.loading import without_garbage_collection
     from flows.serving.ingest_server import ingest_server
+    from tasks.reachable import unreachable_engines
     from tasks.settings import Settings
 
     if not str(inbox.resolve()).isprintable():
@@ -128,6 +129,8 @@ def run_ingest(
     if not inbox.is_dir():
         raise click.UsageError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/session.toml")
     settings = Settings.load(home)
+    for line in unreachable_engines(settings):  # now: the server of the run takes longer to start
+        click.echo(line, err=True)
     with ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         with without_garbage_collection():  # while the server starts
             from flows.ingest import ingest as flow

@@ -99,15 +99,13 @@ def main(out: Path) -> None:
     click.echo(f"\nbiopose query quality_overview --home {home}\n")
     _show_table(home)
     settings = Settings.load(home)
-    pages = Addresses.planned(settings)
+    pages = Addresses.planned(settings).pages
     click.echo(
         f"\n{time.monotonic() - began_s:.0f} s in all; the warehouse's content hash is "
         f"{content_hash(settings.snapshot)[:16]}. Run `make demo` again: nothing is measured twice, the hash stays.\n"
-        f"Pages, once `.venv/bin/biopose up --home {home} --inbox {inbox}` runs:\n"
-        f"  {pages.pages}  last night, squad, athletes, trials, questions, models\n"
-        f"  {pages.prefect}  flow runs, schedule\n"
-        f"  {pages.mlflow}  model versions, a record of each ingest run\n"
-        f"The first alone: .venv/bin/biopose serve --home {home}"
+        f"{pages} shows last night, squad, athletes, trials, questions and models while one of these runs:\n"
+        f"  .venv/bin/biopose serve --home {home}\n"
+        f"  .venv/bin/biopose up --home {home} --inbox {inbox}   # every night at four, with Prefect and MLflow"
     )
 
 

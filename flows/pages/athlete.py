@@ -38,6 +38,7 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline:
     period = {name: asked[name] for name in ("since", "until") if asked.get(name)}
     sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity, **period)
     return {
+        "has_trends": len({row["session_id"] for row in sessions}) > 1,
         "title": athlete_id,
         "athlete_id": athlete_id,
         "activity": activity,

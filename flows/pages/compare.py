@@ -49,7 +49,7 @@ def compare(read: Reader, asked: Mapping[str, str], *, home: Path) -> dict[str, 
         return page
     part = asked_part(asked)
     described = [read.rows("trial_description", trial=name)[0] for name in names]
-    tables = curves_of_two(read, *names)
+    tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
     unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
     have_bodies = all(TrialFiles(home, one["artifacts"]).file(TRIAL) for one in described)
     return page | {
@@ -86,12 +86,6 @@ def _plots(tables: list[pl.DataFrame], part: slice) -> dict[str, list[PercentPlo
         group: [percent_plot(panel, part=part) for panel in panels]
         for group, panels in comparison_panels(tables).items()
     }
-
-
-def curves_of_two(read: Reader, first: str, second: str) -> list[pl.DataFrame]:
-    """The curves of two trials, a table each, which are read at once."""
-    curves = read.frame("curves_of_trial", {"trial": first, "other": second})
-    return [curves.filter(trial_id=name) for name in (first, second)]
 
 
 def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:

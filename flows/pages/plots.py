@@ -10,7 +10,7 @@ import numpy as np
 from biopose.report.plot_file import captioned
 from biopose.report.svg import COLUMNS, Panel, figure
 from flows.pages.athlete import athlete
-from flows.pages.compare import COORDINATES, comparison_panels, curves_of_two
+from flows.pages.compare import COORDINATES, comparison_panels
 from flows.pages.percent_plot import PERCENT
 from flows.pages.reader import Reader
 from flows.pages.report import LIMITS
@@ -88,7 +88,7 @@ def comparison_plot(
     def panels(read: Reader) -> Mapping[str, Sequence[Panel]]:
         for name in (first, second):
             read.rows("trial_description", trial=name)
-        return comparison_panels(curves_of_two(read, first, second))
+        return comparison_panels([read.frame("curves_of_trial", {"trial": name}) for name in (first, second)])
 
     chosen = _chosen(_read(settings, panels, teams), coordinates)
     none = np.zeros(len(PERCENT), bool)

@@ -246,8 +246,7 @@ class _Services:
             f"inbox      {self._settings.inbox}",
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
-            f"Prefect    {self._addresses.prefect}, log in with the line that {self._settings.prefect_login} holds",
-            f"MLflow     {self._addresses.mlflow}",
+            f"Prefect and MLflow are linked on its page About; Prefect's login is in {self._settings.prefect_login}",
         ]
 
 

@@ -292,9 +292,3 @@ def test_a_trials_curves_are_the_mean_over_its_strides(tmp_path: Path) -> None:
     knee = walk.coordinates()[:, COLUMNS.index("knee_angle_l_deg")]
     assert found[50]["knee_angle_l_deg"] == pytest.approx((knee[25] + knee[75]) / 2, rel=1e-5)
     assert "knee_angle_l_sd_deg" not in found[0]
-    other = SyntheticTrial("other", activity="walk", time_s=time_s, strikes=walk.strikes, seed=3)
-    both = rows(
-        published(tmp_path / "two", [walk, other]), "curves_of_trial", trial=walk.trial_id, other=other.trial_id
-    )
-    assert [row["trial_id"] for row in both] == [other.trial_id] * 101 + [walk.trial_id] * 101
-    assert both[101:] == found

@@ -113,6 +113,8 @@ def test_a_period_of_an_athletes_trends_is_a_link(client: httpx.Client) -> None:
     assert "activity=countermovement_jump&amp;since=2026-10-13&amp;until=2026-10-27" in page
     assert "in this period" in client.get("/athlete/blue/cleo", params={"since": "2027-01-01"}).text
     assert client.get("/athlete/blue/cleo", params={"since": "spring"}).status_code == 400
+    one_session = client.get("/athlete/blue/ann", params={"activity": "walk"}).text
+    assert ('name="since"' in one_session, 'name="since"' in page) == (False, True)
 
 
 def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: httpx.Client) -> None:
@@ -214,7 +216,7 @@ def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> 
         ("/questions/trial", "/questions/trials"),
     ):
         reply = client.get(asked)
-        assert reply.status_code == 404
+        assert (reply.status_code, "; nearest: " in reply.text) == (404, False)  # a list of links has them
         assert f'href="{nearest}"' in reply.text
     assert client.get("/nothing").status_code == 404
 

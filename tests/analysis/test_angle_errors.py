@@ -61,6 +61,7 @@ def test_a_trials_file_tells_the_analysis_what_is_constant() -> None:
     found = motion_of(MeasuredTrial(Path(), trial_table(constant, settings={}, versions={})), person.person.skeleton)
     assert found.constant_sd["pelvis_tilt"] == pytest.approx(PELVIS_SD_DEG)
     assert found.constant_sd["pro_sup_l"] == pytest.approx(46.2)
+    assert found.constant_sd["hip_flexion_r"] == pytest.approx(np.hypot(PELVIS_SD_DEG, 6.5))
     assert "pelvis_tx" not in found.constant_sd
     before = motion_of(MeasuredTrial(Path(), trial_table(person, settings={}, versions={})), person.person.skeleton)
     assert not before.constant_sd

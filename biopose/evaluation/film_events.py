@@ -29,11 +29,10 @@ from biopose.evaluation.events import PLATES, activity_of, contacts_in, event_tr
 from biopose.evaluation.ground_errors import GroundErrors
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
 from biopose.evaluation.lab_rendering import STEP, VIEWS, ExpertMotion, motion_on_body, person_like
-from biopose.evaluation.synthetic_jumps import synthetic_jump
+from biopose.evaluation.synthetic_jumps import PELVIS_POSTURE_SD_DEG, synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.pipeline import METHODS, Models
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.skeleton.constant_errors import PELVIS_POSTURE_SD_DEG
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.training.data.motion import cmu_motions

@@ -10,7 +10,7 @@ from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.motion import Motion, motion_of
 from biopose.outputs.trial import trial_table
-from biopose.skeleton.constant_errors import OWN_SD_DEG, PELVIS_POSTURE_SD_DEG, PELVIS_SD_DEG, constant_sd_rad
+from biopose.skeleton.constant_errors import OWN_SD_DEG, PELVIS_SD_DEG, constant_sd_rad
 from tests.analysis.motions import motion
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import measured, with_sd
@@ -59,8 +59,9 @@ def test_a_trials_file_tells_the_analysis_what_is_constant() -> None:
     names = person.coordinates.names
     constant = replace(person, constant_sd=constant_sd_rad(names, of_film=True))
     found = motion_of(MeasuredTrial(Path(), trial_table(constant, settings={}, versions={})), person.person.skeleton)
-    assert found.constant_sd["pelvis_tilt"] == pytest.approx(np.hypot(PELVIS_SD_DEG, PELVIS_POSTURE_SD_DEG))
+    assert found.constant_sd["pelvis_tilt"] == pytest.approx(PELVIS_SD_DEG)
     assert found.constant_sd["pro_sup_l"] == pytest.approx(46.2)
+    assert found.constant_sd["hip_flexion_r"] == pytest.approx(np.hypot(PELVIS_SD_DEG, 6.5))
     assert "pelvis_tx" not in found.constant_sd
     before = motion_of(MeasuredTrial(Path(), trial_table(person, settings={}, versions={})), person.person.skeleton)
     assert not before.constant_sd

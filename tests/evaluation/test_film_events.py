@@ -17,8 +17,10 @@ from biopose.evaluation.budget import StageErrors, budget_lines
 from biopose.evaluation.event_errors import PlateEvents
 from biopose.evaluation.events import event_lines
 from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
+from biopose.evaluation.film_intervals import interval_lines
 from biopose.evaluation.ground_errors import GroundErrors, ground_lines
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
+from biopose.evaluation.lab_video import ClipErrors
 from biopose.evaluation.synthetic_jumps import SyntheticJump, synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.pipeline import METHODS, Models
@@ -62,6 +64,34 @@ def test_the_knees_bend_within_their_range_and_times_are_drawn_anew_from_a_seed(
     knee = jump.motion.q[:, jump.motion.person.skeleton.coordinate_names.index("knee_angle_r")]
     assert np.degrees(knee.min()) >= 0
     assert 40 < np.degrees(knee.max()) < 130
+
+
+def test_people_tilt_the_pelvis_differently_and_hold_legs_and_trunk_alike(jump: SyntheticJump) -> None:
+    seed = int(jump.motion.trial.split("s")[1])
+    other = synthetic_jump(seed, pelvis_sd_deg=6.0)
+    names, time_s = jump.motion.person.skeleton.coordinate_names, jump.motion.truth.time_s
+    still = time_s < jump.flights[0][0] - 0.2
+    tilt, hip, trunk, knee = (
+        np.degrees(other.motion.q[still, names.index(name)] - jump.motion.q[still, names.index(name)])
+        for name in ("pelvis_tilt", "hip_flexion_r", "lumbar_extension", "knee_angle_r")
+    )
+    assert np.abs(tilt).min() > 1
+    np.testing.assert_allclose(hip, -tilt, atol=2)
+    np.testing.assert_allclose(trunk, -tilt, atol=2)
+    np.testing.assert_allclose(knee, 0, atol=2)
+    np.testing.assert_allclose(other.flights, jump.flights, atol=0.02)
+
+
+def test_the_coverage_of_each_coordinate_is_a_line(jump: SyntheticJump) -> None:
+    one, errors = projected(jump, 90.0), ClipErrors()
+    q = one.coordinates.values.copy()
+    q[:, one.coordinates.names.index("knee_angle_r")] += np.radians(5)
+    sd = np.full(q.shape, np.radians(1.0))
+    errors.add_angles(jump.motion, replace(one, coordinates=replace(one.coordinates, values=q), coordinate_sd=sd))
+    result = {"clips": 1, "mae_deg": errors.angles.group_mae_deg, "mae_by_coordinate_deg": errors.angles.mae_deg}
+    lines = {line.split()[0]: line.split()[1:] for line in interval_lines(result | errors.coverage())}
+    assert lines["knee_angle_r"] == ["5.00", "0.00"]
+    assert lines["knee_angle_l"] == ["0.00", "1.00"]
 
 
 @pytest.mark.parametrize("degrees", [0.0, 45.0, 90.0], ids=["front", "oblique", "side"])

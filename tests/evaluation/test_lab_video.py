@@ -35,6 +35,7 @@ from biopose.skeleton.reader import read_osim
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
 from tests.evaluation.laboratory import DURATIONS_S, write_laboratory
+from tests.reference_data import SHARED_DATA, needs_shared_data
 
 pytestmark = needs_body_asset
 SMALL = Camera(320, 180, (250.0, 250.0), (159.5, 89.5))
@@ -301,6 +302,28 @@ def test_a_clip_in_which_nobody_is_found_is_named_and_the_others_are_compared(
     assert lines[-1] == "Nobody was found in walking1_front"
     with pytest.raises(BioposeError, match="nobody was found in any of 1 clips"):
         evaluate_lab_b(lab.parents[1], trials=["walking1"], cameras=["front"], measure=measure)
+
+
+@needs_shared_data
+def test_strikes_of_the_clips_are_compared_with_the_force_plates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keypoints without error, whose events are those of the expert's motion: near the plates'."""
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.LENS", SMALL)
+    filmed: list[tuple[ExpertMotion, np.ndarray]] = []
+
+    def film(motion: ExpertMotion, view: str, _: Path) -> np.ndarray:
+        filmed.append((motion, camera_pose(motion, view, motion.limb_joints_m())))
+        return filmed[-1][1]
+
+    def measure(*_: Any, **__: Any) -> PersonMeasurement:
+        one, T = measured(*filmed[-1]), filmed[-1][1]
+        pixels = SMALL.project(torch.from_numpy(one.keypoints_m @ T[:3, :3].T + T[:3, 3])).numpy()
+        return replace(one, track=replace(one.track, keypoints_px=pixels))
+
+    monkeypatch.setattr("biopose.evaluation.lab_video.render", film)
+    result = evaluate_lab_b(SHARED_DATA, trials=["walking1"], cameras=["side"], measure=measure)
+    assert (result["events"]["n"], result["events"]["missed"]) == (3, 0)
+    assert result["events"]["mae_ms"] < 25
+    assert result["jump"] == {"n": 0, "missed": 0}
 
 
 def test_a_trial_that_is_not_there_is_named(lab: Path) -> None:

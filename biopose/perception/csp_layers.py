@@ -38,6 +38,38 @@ def in_bfloat16(network: Module, *, exact: Sequence[str]) -> Module:
     return network
 
 
+def with_packed_convolutions(network: Module) -> Module:
+    """A network in bfloat16, for the CPU alone, whose convolutions have their weights in oneDNN's own order.
+
+    Otherwise torch brings them into that order in every pass, which takes an eighth of one over a single crop. With
+    AVX-512 the results are the same, bit for bit. Torch without oneDNN leaves the network as it is.
+    """
+    if torch.backends.mkldnn.is_available():
+        for module in list(network.modules()):
+            for name, child in module.named_children():
+                if isinstance(child, nn.Conv2d):
+                    setattr(module, name, _PackedConvolution(child))
+    return network
+
+
+class _PackedConvolution(nn.Module):
+    """A convolution by the operators of torch's compiled inference."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        assert not isinstance(convolution.padding, str)
+        steps = (convolution.padding, convolution.stride, convolution.dilation)
+        self._steps = (*map(list, steps), convolution.groups)
+        assert convolution.bias is not None
+        self._weight = torch.ops.mkldnn._reorder_convolution_weight(convolution.weight.detach(), *self._steps, [])
+        self._bias = convolution.bias.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self._weight, self._bias, *self._steps, "none", [], "")
+        return y
+
+
 class InSinglePrecision(nn.Module):
     """A module that computes in single precision, whatever it is given."""
 

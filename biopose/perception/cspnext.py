@@ -36,6 +36,7 @@ class RtmPose(nn.Module):
         super().__init__()
         self.backbone = CspNeXt()
         self.head = SimccHead()
+        self._precision = torch.float32  # of the backbone
 
     @classmethod
     def load(cls, path: Path) -> RtmPose:
@@ -58,11 +59,12 @@ class RtmPose(nn.Module):
         """
         self.backbone.set_submodule(EXACT_BLOCK, InSinglePrecision(self.backbone.get_submodule(EXACT_BLOCK)))
         in_bfloat16(self.backbone, exact=[EXACT_BLOCK])
+        self._precision = torch.bfloat16
         return self
 
     def forward(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores and maps, these in the backbone's precision."""
-        maps = self.backbone(crops.to(next(self.backbone.parameters()).dtype))
+        maps = self.backbone(crops.to(self._precision))
         x_scores, y_scores = self.head(maps[-1].float())
         return PoseOutput(x_scores, y_scores, maps)
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import ModelError
-from biopose.perception.csp_layers import on_device
+from biopose.perception.backends import is_cpu
+from biopose.perception.csp_layers import on_device, with_packed_convolutions
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import KEYPOINT_WEIGHTS
@@ -89,6 +90,8 @@ class TorchPose:
         if bfloat16:
             self._network.in_bfloat16()
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if bfloat16 and is_cpu(device):
+            with_packed_convolutions(self._network)
         self._device, self._threads = device, threads
 
     @torch.no_grad()  # not inference_mode: layers that learn may follow the features

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from biopose.perception.crops import cut_people, normalised
-from biopose.perception.csp_layers import SpatialPyramid
+from biopose.perception.csp_layers import SpatialPyramid, with_packed_convolutions
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import KEYPOINT_WEIGHTS
@@ -38,6 +38,25 @@ def test_a_batch_gives_what_single_crops_do(network: RtmPose, crops: torch.Tenso
         together, alone = network(crops), network(crops[1:2])
     assert torch.allclose(together.x_scores[1:2], alone.x_scores, atol=1e-4)
     assert all(torch.allclose(a[1:2], b, atol=1e-3) for a, b in zip(together.maps, alone.maps, strict=True))
+
+
+@needs_networks
+def test_packed_weights_give_the_same_scores_and_maps(crops: torch.Tensor) -> None:
+    plain, packed = (RtmPose.load(weights_path(KEYPOINT_WEIGHTS)).in_bfloat16() for _ in range(2))
+    for network in (plain, packed):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with_packed_convolutions(packed)
+    assert not any(isinstance(module, torch.nn.Conv2d) for module in packed.modules())
+    with torch.no_grad():
+        for count in (1, len(crops)):
+            some = crops[:count].to(memory_format=torch.channels_last)
+            ours, theirs = packed(some), plain(some)
+            parts = zip(
+                (ours.x_scores, ours.y_scores, *ours.maps),
+                (theirs.x_scores, theirs.y_scores, *theirs.maps),
+                strict=True,
+            )
+            assert all(torch.allclose(a, b, rtol=2**-7, atol=2**-7) for a, b in parts)  # digits of bfloat16
 
 
 @pytest.mark.parametrize("size", [(256, 192), (64, 96), (32, 32)])

@@ -75,6 +75,9 @@ with_threads = click.option(
 )
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # raised by a write, so that no file is named
+
+
 class Commands(click.Group):
     """A group of commands, listed in the order in which they were added.
 
@@ -106,6 +109,9 @@ class Commands(click.Group):
             command = f"{ctx.command_path} {ctx.invoked_subcommand}"
             raise click.ClickException(f"`{command}` needs {error.name}: {install_command(group)}") from error
         except OSError as error:
+            if error.filename is None and error.errno in FULL:
+                remedy = "make room on the disk that is written to, and run the command again"
+                raise click.ClickException(f"{error.strerror}; {remedy}") from error
             if error.errno == errno.EPIPE or error.filename is None:  # click handles a closed pipe
                 raise
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error

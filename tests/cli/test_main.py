@@ -15,7 +15,9 @@ import click
 import numpy as np
 import opensim
 import pytest
+from click.testing import CliRunner
 
+from biopose.cli.command_line import Commands
 from biopose.io.mot import read_mot
 from biopose.skeleton.reader import read_osim
 from flows.cli.main import cli
@@ -269,3 +271,18 @@ def test_the_console_script_is_this_command() -> None:
     result = in_a_process("ik", "--markers", "no.trc")
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
+
+
+def test_a_full_disk_ends_a_command_with_one_line() -> None:
+    """What a write raises names no file."""
+
+    @click.command()
+    def write() -> None:
+        with Path("/dev/full").open("w") as file:
+            file.write("x" * 100_000)
+
+    result = CliRunner().invoke(Commands(commands={"write": write}), ["write"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: No space left on device; make room on the disk that is written to, and run the command again\n"
+    )

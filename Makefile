@@ -3,11 +3,12 @@
 # make demo        sets everything up and runs the main job on a sample, ending with where to look
 # Both need Python 3.11 and a package registry, nothing else.
 # make sbom        writes sbom.json: a CycloneDX bill of materials, all installed packages with versions and licences
-# make lock        writes requirements/*.txt: packages, with the hashes of their wheels, in the versions of constraints.txt
+# make lock        writes flows/deployment/requirements/*.txt: packages with the hashes of their wheels, versions of constraints.txt
 # make audit       looks the pinned packages up among known vulnerabilities; needs the registry's advisories
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+LOCKS := flows/deployment/requirements
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-fast demo setup check clean sbom lock audit
@@ -21,22 +22,22 @@ setup: .venv/installed
 # pip prefers a file whose hash a registry states to one of a folder, so the torch for CPUs alone is asked for by itself.
 LOCKED := pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps --requirement
 
-.venv/installed: pyproject.toml $(addprefix requirements/,packages.txt torch.txt torch-cpu.txt)
+.venv/installed: pyproject.toml $(addprefix $(LOCKS)/,packages.txt torch.txt torch-cpu.txt)
 	@echo "== Python packages into .venv (torch and OpenSim are large: some minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "$(PYTHON) is not Python 3.11; say PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/$(LOCKED) requirements/torch-cpu.txt 2>/dev/null || \
+	@$(BIN)/$(LOCKED) $(LOCKS)/torch-cpu.txt 2>/dev/null || \
 	  { echo "The registry's torch is taken, on Linux with libraries for GPUs: the one for CPUs that is locked is not offered"; \
-	    $(BIN)/$(LOCKED) requirements/torch.txt; } && \
-	  $(BIN)/$(LOCKED) requirements/packages.txt || \
+	    $(BIN)/$(LOCKED) $(LOCKS)/torch.txt; } && \
+	  $(BIN)/$(LOCKED) $(LOCKS)/packages.txt || \
 	  { echo "pip could not install the packages. Behind a firewall: in a copy of this folder, on a machine of the same"; \
 	    echo "kind with Python 3.11 and a registry, fetch them with"; \
 	    echo "  pip download --require-hashes --only-binary :all: --no-deps -d wheels \\"; \
-	    echo "    -r requirements/packages.txt -r requirements/torch.txt"; \
+	    echo "    -r $(LOCKS)/packages.txt -r $(LOCKS)/torch.txt"; \
 	    echo "bring the folder wheels here and run: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make setup"; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps --editable .
-	@$(BIN)/pip check || { echo "requirements/ lacks what pyproject.toml needs: make lock"; exit 1; }
+	@$(BIN)/pip check || { echo "$(LOCKS) lacks what pyproject.toml needs: make lock"; exit 1; }
 	@touch $@
 
 check: setup
@@ -61,9 +62,9 @@ demo: setup
 	@$(BIN)/python -m flows.demo --out demo-output
 
 # Tools with dependencies of their own, which the product does not share.
-.venv/supply-chain/installed: requirements/tools.txt
+.venv/supply-chain/installed: $(LOCKS)/tools.txt
 	@$(PYTHON) -m venv .venv/supply-chain
-	@.venv/supply-chain/bin/$(LOCKED) requirements/tools.txt
+	@.venv/supply-chain/bin/$(LOCKED) $(LOCKS)/tools.txt
 	@touch $@
 
 sbom: .venv/installed .venv/supply-chain/installed
@@ -76,11 +77,11 @@ COMPILE := .venv/supply-chain/bin/uv pip compile --quiet --universal --python-ve
   --generate-hashes --no-annotate --custom-compile-command 'make lock'
 GPU := torch==|triton|nvidia-|cuda-
 lock: .venv/supply-chain/installed
-	@cat requirements/packages.txt requirements/torch.txt > .venv/lock.txt
+	@cat $(LOCKS)/packages.txt $(LOCKS)/torch.txt > .venv/lock.txt
 	@$(COMPILE) pyproject.toml --extra all --extra dev --constraints constraints.txt --output-file .venv/lock.txt >/dev/null
-	@awk '/^[^ #]/ {other = /^($(GPU))/} !other' .venv/lock.txt > requirements/packages.txt
-	@awk '/^[^ #]/ {other = !/^($(GPU))/} !other' .venv/lock.txt > requirements/torch.txt
-	@$(COMPILE) requirements/tools.in --output-file requirements/tools.txt >/dev/null
+	@awk '/^[^ #]/ {other = /^($(GPU))/} !other' .venv/lock.txt > $(LOCKS)/packages.txt
+	@awk '/^[^ #]/ {other = !/^($(GPU))/} !other' .venv/lock.txt > $(LOCKS)/torch.txt
+	@$(COMPILE) $(LOCKS)/tools.in --output-file $(LOCKS)/tools.txt >/dev/null
 
 audit: .venv/supply-chain/installed
 	@.venv/supply-chain/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip

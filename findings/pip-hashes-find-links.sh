@@ -8,7 +8,7 @@
 #   index states it and a folder does not, goes before one whose hash is not, whatever their versions. On Linux that is
 #   gigabytes of libraries for GPUs in place of the CPU build that was put there. With the hash of the folder's
 #   wheel alone it is chosen and checked, but then a machine without that folder can install nothing.
-#   BioPose: requirements/torch-cpu.txt is asked for first, by itself; tests/test_requirements.py.
+#   BioPose: flows/deployment/requirements/torch-cpu.txt is asked for first, by itself; tests/test_requirements.py.
 #
 # Date: 2026-11-30. Run: bash findings/pip-hashes-find-links.sh (another interpreter: PYTHON=...)
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""What `make setup` installs: wheels alone, each of a version and with hashes that requirements/ states."""
+"""What `make setup` installs: wheels alone, of the versions and with the hashes of flows/deployment/requirements."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PYTHON = {"python_version": "3.11", "python_full_version": "3.11.14", "implement
 
 
 def locked(file: str) -> dict[str, tuple[str, str]]:
-    """Version and marker of each package in a file of requirements/ that has a hash."""
-    text = (PROJECT / "requirements" / file).read_text()
+    """Version and marker of each package in a locked file that has a hash."""
+    text = (PROJECT / "flows" / "deployment" / "requirements" / file).read_text()
     return {normal(name): (version, marker) for name, version, marker, _ in LOCKED.findall(text)}
 
 
@@ -35,7 +35,7 @@ def on_linux(packages: dict[str, tuple[str, str]]) -> dict[str, str]:
 
 @pytest.mark.parametrize("file", ["packages.txt", "torch.txt", "torch-cpu.txt", "tools.txt"])
 def test_every_package_has_hashes(file: str) -> None:
-    names = PIN.findall((PROJECT / "requirements" / file).read_text())
+    names = PIN.findall((PROJECT / "flows" / "deployment" / "requirements" / file).read_text())
     assert len(names) == len(locked(file)) > 0
 
 

@@ -90,7 +90,7 @@ def planned(folder: Path, name: str, *, shards: int = 1, shard_s: float = 10.0) 
         folder=folder / f"{name}-results",
         run_id=name,
         lengths_s=(shard_s,) * shards,
-        record={"name": name},
+        record={"name": name, "athlete": {"athlete_id": "blue/ann"}},
     )
 
 

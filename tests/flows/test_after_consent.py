@@ -22,6 +22,6 @@ def test_who_withdrew_consent_is_hidden_from_readers_at_once(tmp_path: Path) -> 
         one = SyntheticTrial(name, athlete=name)
         writer.load(one.record, one.write(tmp_path / name))
     writer.publish()
-    _hide_withdrawn(inbox(tmp_path / "inbox", {"2026-12-01": {"ann": "false", "bob": "true"}}), run, writer)
+    _hide_withdrawn(inbox(tmp_path / "inbox", {"2026-11-01": {"ann": "false", "bob": "true"}}), run, writer)
     assert open_home(tmp_path).trials()["athlete_id"].to_list() == ["blue/bob"]
     assert "blue/ann has not consented: 1 of their trials are no longer current" in run.notes[0]

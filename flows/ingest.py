@@ -211,6 +211,9 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
         run.note(
             f"{athlete_id} has not consented: {count} of their trials are no longer current, and are erased in "
             f"{days:g} days unless a newer session.toml says otherwise; `biopose erase {athlete_id}` does it now"
+            if athlete_id in withdrawn
+            else f"{athlete_id}: {count} of their trials are no longer current, as their own {MANIFEST} says that who "
+            f"is in them has not consented; all others of {athlete_id} stay, and nothing is erased"
         )
     for athlete_id in set(record.overdue(after_days=days)).difference(record.due(after_days=days)):
         run.note(

@@ -58,6 +58,8 @@ def activity_probabilities(motion: Motion) -> dict[str, float] | None:
     likely = steps.likely(vertical) | vertical.likely(steps) | swings
     none_swings = (1 - swings["throw"]) * (1 - swings["kick"])
     likely = {name: one if name in swings else one * none_swings for name, one in likely.items()}
+    if not np.isfinite(list(likely.values())).all():  # where no frame determines a coordinate
+        return None
     untold = float(np.mean(known)) * MOST_SURE / max(sum(likely.values()), 1.0)
     found = {name: likely[name] * untold for name in RECOGNISED}
     return found | {OTHER_ACTIVITY: 1 - sum(found.values())}
@@ -205,9 +207,9 @@ def _squat(motion: Motion) -> float:
     The arms are kept or move alike: CMU's recordings of sword play and of scooping bend the knees as far.
     """
     wrist = _Limb.of(motion, "wrist")
-    height_m = motion.center_of_mass_m[:, 1]
-    lowest = int(np.where(motion.body_known, height_m, np.inf).argmin())
-    depth_m = min(height_m[: lowest + 1].max(), height_m[lowest:].max()) - height_m[lowest]
+    height_m = np.where(motion.body_known, motion.center_of_mass_m[:, 1], np.nan)
+    lowest = int(np.nanargmin(height_m))
+    depth_m = min(np.nanmax(height_m[: lowest + 1]), np.nanmax(height_m[lowest:])) - height_m[lowest]
     knees_deg = np.array([motion.joint_deg("knee_angle", side)[lowest] for side in SIDES])
     bottom = height_m < height_m[lowest] + BOTTOM * depth_m
     rests_s = max(((end - start) * motion.interval_s for start, end in runs(bottom)), default=0.0)

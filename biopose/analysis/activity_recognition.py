@@ -33,7 +33,7 @@ OTHER_ACTIVITY = "other"
 RECOGNISED = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick")
 QUIET_M_S = 0.8  # of both wrists beside the centre of mass: which is faster tells nothing
 MOST_SURE = 0.95  # no feature tells apart what is done to look alike, such as a throw without a ball
-LEAST_FRAMES = 10
+LEAST_FRAMES, LEAST_S = 10, 0.5  # less shows no whole step, swing or jump
 SURE = 0.8  # from which a name is suggested
 STEP_S = (0.12, 1.3)  # from a foot's strike to the other's
 BOTH_WITHIN_S = 0.15  # of take-off and landing, in which both feet stand
@@ -51,7 +51,9 @@ def activity_probabilities(motion: Motion) -> dict[str, float] | None:
         motion: the trial.
     """
     known = motion.body_known
-    if motion.world_unknown or lacking(motion, [*OF_KICK, *OF_THROW]) or known.sum() < LEAST_FRAMES:
+    if motion.world_unknown or lacking(motion, [*OF_KICK, *OF_THROW]):
+        return None
+    if known.sum() < LEAST_FRAMES or known.sum() * motion.interval_s < LEAST_S:
         return None
     steps, vertical = _Steps.of(motion), _Vertical.of(motion)
     swings = {"throw": _throw(motion), "kick": _kick(motion)}

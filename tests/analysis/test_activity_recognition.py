@@ -135,6 +135,12 @@ def test_where_positions_are_not_known_nothing_is_recognised() -> None:
     assert activity_probabilities(replace(walker(), points_m={})) is None
 
 
+def test_a_part_of_a_step_is_not_called_none_of_the_activities() -> None:
+    one = MOTIONS["sprint"]()
+    quality = {name: np.where(one.time_s < 0.4, values, 0.0) for name, values in one.frame_quality.items()}
+    assert activity_probabilities(replace(one, frame_quality=quality)) is None
+
+
 @pytest.mark.parametrize("coordinate", ["knee_angle_l", "pelvis_tx"])
 def test_where_a_coordinate_is_never_determined_nothing_is_recognised(coordinate: str) -> None:
     one = walker()

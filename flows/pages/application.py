@@ -49,7 +49,7 @@ from tasks.prometheus_metrics import prometheus_metrics
 from tasks.settings import Addresses, Settings
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits
-from warehouse.open_snapshot import OpenSnapshot, Version
+from warehouse.open_snapshot import OpenSnapshot, Version, newest_version
 
 HERE = Path(__file__).parent
 PLOT_STYLE = Path(__file__).parents[2] / "biopose" / "report" / "templates" / "plot.css"
@@ -325,7 +325,7 @@ class _Site:
 
 
 def _failure(settings: Settings, request: Request, error: Exception) -> Response:
-    """The page of an error."""
+    """The page of an error; what there is not is so as of the newest snapshot."""
     links: list[tuple[str, str]] = []
     if isinstance(error, HTTPException):
         status, message = error.status_code, str(error.detail)
@@ -339,7 +339,8 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
         message = message.partition("; nearest: ")[0] if links else message  # they are listed below
     message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
     context = {"title": title, "message": message, "links": links}
-    return HTMLResponse(_html(request, "failure", context, None), status_code=status)
+    version = newest_version(settings.snapshot) if isinstance(error, UnknownNameError) else None
+    return HTMLResponse(_html(request, "failure", context, version), status_code=status)
 
 
 def _html(request: Request, template: str, context: Context, version: Version | None) -> str:

@@ -32,7 +32,7 @@ from flows.pages.compare import compare
 from flows.pages.compare_groups import compare_chosen
 from flows.pages.exports import FORMATS, exportable, exported
 from flows.pages.models import models, with_registry
-from flows.pages.night import night
+from flows.pages.night import first_night, night
 from flows.pages.page_cache import DependsOn, PageCache
 from flows.pages.questions import csv, question, questions
 from flows.pages.reader import Reader
@@ -106,8 +106,8 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
     site = _Site(settings, snapshot, PageCache(snapshot), log)
     trial_path = "/trial/{team}/{session}/{trial}"
     return [
-        Route("/", site.page("night", _night(settings))),
-        Route("/night", site.page("night", _night(settings))),
+        Route("/", site.night),
+        Route("/night", site.night),
         Route("/squad", site.squad),
         Route("/athlete/{team}/{athlete}", site.athlete),
         Route(trial_path, site.trial),
@@ -133,10 +133,6 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
     ]
 
 
-def _night(settings: Settings) -> Answer:
-    return partial(night, settings=settings)
-
-
 @dataclass(frozen=True)
 class _Site:
     """Responds to requests, each from one snapshot and with the rows of the visitor's teams; records who saw whom."""
@@ -146,15 +142,18 @@ class _Site:
     cache: PageCache
     log: AuditLog
 
-    def page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
-        """An endpoint that shows everybody of the visitor's teams."""
-
-        def respond(request: Request) -> Response:
-            reply = self._rendered(request, template, *self._ask(request, answer))
-            self._record(request, f"page {template}", People.of_teams(_visitor(request).teams))
-            return reply
-
-        return respond
+    def night(self, request: Request) -> Response:
+        """What the last night stored, and what is in quarantine: a first night may leave nothing else."""
+        version: Version | None = None
+        try:
+            context, version = self._ask(request, partial(night, settings=self.settings))
+        except NoWarehouseError:
+            context = first_night(self.settings, _visitor(request).teams)
+            if context is None:
+                raise
+        reply = self._rendered(request, "night", context, version)
+        self._record(request, "page night", People.of_teams(_visitor(request).teams))
+        return reply
 
     def squad(self, request: Request) -> Response:
         """A squad's page; its form offers all teams and activities of the visitor."""

@@ -132,7 +132,12 @@ def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: http
         ("markers.trc", False),
     ):
         assert (f'/files/{name}"' in page) == there
-    assert "There is no overlay" in client.get(f"/trial/{WALK}").text
+    without = client.get(f"/trial/{WALK}").text
+    assert ("There is no overlay" in without, "move the video" in without, "move the video" in page) == (
+        True,
+        False,
+        True,
+    )
 
 
 def test_a_part_of_a_trial_has_the_values_of_its_curves(client: httpx.Client) -> None:

@@ -45,6 +45,14 @@ class Version:
         return datetime.fromtimestamp(self.published_ns / 1e9, UTC)
 
 
+def newest_version(snapshot: Path) -> Version | None:
+    """Of the file that has the name now; None where there is none."""
+    if not snapshot.is_file():
+        return None
+    found = snapshot.stat()
+    return Version(found.st_ino, found.st_mtime_ns)
+
+
 class OpenSnapshot:
     """The newest snapshot of a home.
 
@@ -107,10 +115,7 @@ class OpenSnapshot:
 
     def newest(self) -> Version | None:
         """Of the file that has the name now; None where there is none."""
-        if not self._file.is_file():
-            return None
-        found = self._file.stat()
-        return Version(found.st_ino, found.st_mtime_ns)
+        return newest_version(self._file)
 
     @contextmanager
     def _reading(self, teams: Teams) -> Iterator[duckdb.DuckDBPyConnection]:

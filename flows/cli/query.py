@@ -204,19 +204,16 @@ def _opened_for_owner(out: Path) -> BinaryIO:
 
 def _text(result: pl.DataFrame, format_: str) -> str:
     if format_ == "csv":
-        return _csv(result)
+        from warehouse.csv import csv_text
+        from warehouse.errors import QueryError
+
+        try:
+            return csv_text(result)
+        except QueryError as error:
+            raise click.ClickException(str(error)) from error
     if format_ == "json":
         return json.dumps(_plain(result.to_dicts()))
     return _table(result)
-
-
-def _csv(result: pl.DataFrame) -> str:
-    from polars.exceptions import ComputeError
-
-    try:
-        return result.write_csv()
-    except ComputeError as error:
-        raise click.ClickException("a cell of CSV holds no list, struct or bytes; take --format json") from error
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ from flows.pages.compare import compare
 from flows.pages.compare_groups import compare_chosen
 from flows.pages.exports import FORMATS, exportable, exported
 from flows.pages.models import models, with_registry
-from flows.pages.night import night
+from flows.pages.night import first_night, night
 from flows.pages.page_cache import DependsOn, PageCache
 from flows.pages.questions import csv, question, questions
 from flows.pages.reader import Reader
@@ -49,7 +49,7 @@ from tasks.prometheus_metrics import prometheus_metrics
 from tasks.settings import Addresses, Settings
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits
-from warehouse.open_snapshot import OpenSnapshot, Version
+from warehouse.open_snapshot import OpenSnapshot, Version, newest_version
 
 HERE = Path(__file__).parent
 PLOT_STYLE = Path(__file__).parents[2] / "biopose" / "report" / "templates" / "plot.css"
@@ -106,8 +106,8 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
     site = _Site(settings, snapshot, PageCache(snapshot), log)
     trial_path = "/trial/{team}/{session}/{trial}"
     return [
-        Route("/", site.page("night", _night(settings))),
-        Route("/night", site.page("night", _night(settings))),
+        Route("/", site.night),
+        Route("/night", site.night),
         Route("/squad", site.squad),
         Route("/athlete/{team}/{athlete}", site.athlete),
         Route(trial_path, site.trial),
@@ -133,10 +133,6 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
     ]
 
 
-def _night(settings: Settings) -> Answer:
-    return partial(night, settings=settings)
-
-
 @dataclass(frozen=True)
 class _Site:
     """Responds to requests, each from one snapshot and with the rows of the visitor's teams; records who saw whom."""
@@ -146,15 +142,18 @@ class _Site:
     cache: PageCache
     log: AuditLog
 
-    def page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
-        """An endpoint that shows everybody of the visitor's teams."""
-
-        def respond(request: Request) -> Response:
-            reply = self._rendered(request, template, *self._ask(request, answer))
-            self._record(request, f"page {template}", People.of_teams(_visitor(request).teams))
-            return reply
-
-        return respond
+    def night(self, request: Request) -> Response:
+        """What the last night stored, and what is in quarantine: a first night may leave nothing else."""
+        version: Version | None = None
+        try:
+            context, version = self._ask(request, partial(night, settings=self.settings))
+        except NoWarehouseError:
+            context = first_night(self.settings, _visitor(request).teams)
+            if context is None:
+                raise
+        reply = self._rendered(request, "night", context, version)
+        self._record(request, "page night", People.of_teams(_visitor(request).teams))
+        return reply
 
     def squad(self, request: Request) -> Response:
         """A squad's page; its form offers all teams and activities of the visitor."""
@@ -325,7 +324,7 @@ class _Site:
 
 
 def _failure(settings: Settings, request: Request, error: Exception) -> Response:
-    """The page of an error."""
+    """The page of an error; what there is not is so as of the newest snapshot."""
     links: list[tuple[str, str]] = []
     if isinstance(error, HTTPException):
         status, message = error.status_code, str(error.detail)
@@ -339,7 +338,8 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
         message = message.partition("; nearest: ")[0] if links else message  # they are listed below
     message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
     context = {"title": title, "message": message, "links": links}
-    return HTMLResponse(_html(request, "failure", context, None), status_code=status)
+    version = newest_version(settings.snapshot) if isinstance(error, UnknownNameError) else None
+    return HTMLResponse(_html(request, "failure", context, version), status_code=status)
 
 
 def _html(request: Request, template: str, context: Context, version: Version | None) -> str:

@@ -51,10 +51,26 @@ def night(read: Reader, asked: Mapping[str, str], *, settings: Settings) -> dict
         "stored": loads.height,
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
-        "least_quality": UNTRUSTED_QUALITY,
-        "running": _running(settings, read.teams),
         "change": _change(read),
-        **_quarantined(settings.quarantine, read.teams),
+        **_of_home(settings, read.teams),
+    }
+
+
+def first_night(settings: Settings, teams: Teams) -> dict[str, Any] | None:
+    """The same where nothing is stored yet: None where nothing is in quarantine either, and no ingest is running."""
+    of_home = _of_home(settings, teams)
+    if not (of_home["running"] or of_home["quarantined"] or of_home["unreadable"]):
+        return None
+    empty: dict[str, Any] = {"title": "Last night", "day": "", "days": [], "stored": 0, "shown": 0, "sessions": {}}
+    return empty | {"change": None} | of_home
+
+
+def _of_home(settings: Settings, teams: Teams) -> dict[str, Any]:
+    """What the snapshot does not hold."""
+    return {
+        "least_quality": UNTRUSTED_QUALITY,
+        "running": _running(settings, teams),
+        **_quarantined(settings.quarantine, teams),
     }
 
 

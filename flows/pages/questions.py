@@ -14,13 +14,13 @@ from flows.pages.answer_plot import answer_plots
 from flows.pages.reader import Reader
 from tasks.answered_people import ANY, people_in
 from tasks.audit import NOBODY, People
+from warehouse.csv import csv_text
 from warehouse.errors import QueryError, QueryLimitError
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.parameters import Expectation, Parameter, expectation
 from warehouse.query import known_query
 
 SHOWN_ROWS = 500
-OTHER_TOPICS = "Others"
 TOPICS = {
     "An athlete": ("change_over_time", "athlete_trend", "athlete_vs_squad", "cycles", "model_versions"),
     "A squad": (
@@ -43,6 +43,7 @@ TOPICS = {
         "coordinates_of_trial",
         "curves_of_trial",
         "models_of_trial",
+        "recognised_activities",
     ),
     "Sessions and nights": (
         "trials",
@@ -78,11 +79,9 @@ class Field:
 def questions(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - as every page is called
     """All named queries by topic, those of the home last."""
     queries = named_queries(read.queries)
-    topics = {topic: [queries.pop(name) for name in names] for topic, names in TOPICS.items()}
-    others = [query for query in queries.values() if query.is_ours]
     return {
         "title": "Questions",
-        "topics": topics | ({OTHER_TOPICS: others} if others else {}),
+        "topics": {topic: [queries[name] for name in names] for topic, names in TOPICS.items()},
         "own": [query for query in queries.values() if not query.is_ours],
         "folder": read.queries if read.teams is None else None,
     }
@@ -135,17 +134,12 @@ def csv(read: Reader, asked: Mapping[str, str], *, name: str) -> tuple[str, Peop
     """The whole answer as CSV, and whom it is about.
 
     Raises:
-        QueryError: there is no such query, or a parameter is not what it expects, or a cell holds a list.
+        QueryError: there is no such query, or a parameter is not what it expects, or a cell holds what CSV cannot.
     """
     query = known_query(name, read.queries)
     given = given_parameters(query, asked)
     answer = read.frame(name, given, own=read.queries)
-    try:
-        return answer.write_csv(), _people(read, query, answer, given)
-    except pl.exceptions.ComputeError as error:
-        raise QueryError(
-            f"{name}: a cell of CSV holds no list, struct or bytes; `biopose query --format json`"
-        ) from error
+    return csv_text(answer), _people(read, query, answer, given)
 
 
 def given_parameters(query: NamedQuery, asked: Mapping[str, str]) -> dict[str, str]:

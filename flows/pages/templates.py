@@ -17,6 +17,7 @@ from biopose.report.metric_tables import format_value, metric_title
 
 NO_VALUE = "–"
 MINUS = "\N{MINUS SIGN}"
+LONGEST_LIST = 5  # shown whole
 COMMAND = re.compile("`([^`]+)`")
 
 
@@ -88,7 +89,7 @@ def moment(written: str) -> str:
 
 
 def cell(content: Any) -> str:
-    """A cell of an answer: four significant digits of a number that is not whole."""
+    """A cell of an answer: four significant digits of a number that is not whole; the ends of a long list."""
     if content is None:
         return NO_VALUE
     if isinstance(content, bool):
@@ -97,4 +98,6 @@ def cell(content: Any) -> str:
         return f"{content:.4g}" if abs(content) < 10_000 else f"{content:.0f}"
     if isinstance(content, datetime.datetime):
         return f"{content:%Y-%m-%d %H:%M}"
+    if isinstance(content, list) and len(content) > LONGEST_LIST:
+        return f"{cell(content[0])} … {cell(content[-1])}, {len(content)} values"
     return str(content)

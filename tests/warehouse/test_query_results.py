@@ -1,5 +1,6 @@
 """What `biopose query` writes for a program: numbers stay numbers; what a format cannot hold is said in one line."""
 
+import csv
 import json
 import stat
 from pathlib import Path
@@ -49,8 +50,20 @@ def test_a_written_result_is_for_its_owner_alone(snapshot: Path, tmp_path: Path,
 def test_csv_says_what_it_cannot_hold(snapshot: Path, value: str) -> None:
     result = run(snapshot, "--sql", f"SELECT {value} AS v", "--format", "csv")
     assert result.exit_code == 1
-    assert "take --format json" in result.stderr
+    assert "--format json" in result.stderr
     assert run(snapshot, "--sql", f"SELECT {value} AS v", "--format", "json").exit_code == 0
+
+
+def test_csv_has_a_row_for_each_per_cent_of_a_curve(snapshot: Path) -> None:
+    given = ("cycle_curves", "--param", "coordinate=knee_angle_r_deg", "--param", "activity=countermovement_jump")
+    listed = json.loads(run(snapshot, *given, "--format", "json").stdout)
+    rows = list(csv.DictReader(run(snapshot, *given, "--format", "csv").stdout.splitlines()))
+    assert [(row["trial_id"], int(row["percent"]), pytest.approx(float(row["curve"]))) for row in rows] == [
+        (one["trial_id"], percent, value)
+        for one in listed
+        for percent, value in zip(one["percent"], one["curve"], strict=True)
+    ]
+    assert [int(row["percent"]) for row in rows[:101]] == list(range(101))
 
 
 def test_a_broken_snapshot_is_named_in_one_line(tmp_path: Path) -> None:

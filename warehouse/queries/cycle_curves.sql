@@ -1,8 +1,8 @@
 -- The curve of a coordinate in each stride, or trial, of a group of trials, 0 to 100 per cent.
 -- Grain: a stride of the coordinate's own side in gait, else a trial.
--- Note: curve is a list of 101 values, fewer where frames are missing at either end; --sql on the view curve has a row for
---   each. A coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's
---   current one.
+-- Note: curve is a list of a value for each of percent, in degrees (metres of a translation): 101, and fewer where frames
+--   are missing. In CSV each is a row of its own. A coordinate without a side takes the right's strides. release: whose
+--   measurement is read; shown is each trial's current one.
 -- coordinate: measured column of curve, such as knee_angle_r_deg
 -- other: measured column of curve, a second one in the same answer, such as knee_angle_l_deg = none
 -- activity: one of trial.activity, such as walk
@@ -75,6 +75,7 @@ SELECT
     coordinate,
     side,
     phase_number,
+    list(percent::UTINYINT ORDER BY percent) AS percent,
     list((from_asked + share * (to_asked - from_asked))::REAL ORDER BY percent) AS curve
 FROM placed
 GROUP BY ALL

@@ -7,6 +7,7 @@ python -m tests.flows.pages.screenshots --home demo-output/home --readme biopose
 from __future__ import annotations
 
 import argparse
+from http import HTTPStatus
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -56,7 +57,9 @@ def main() -> None:
 
 def _show(page: Page, address: str) -> None:
     """Open a page; the video of a trial is in its middle."""
-    page.goto(address, wait_until="networkidle")
+    reply = page.goto(address, wait_until="networkidle")
+    assert reply is not None
+    assert reply.status < HTTPStatus.INTERNAL_SERVER_ERROR, page.inner_text("main")
     if page.locator("video").count():
         page.evaluate("seek((curves.time_s[0] + curves.time_s.at(-1)) / 2)")
         while not page.evaluate(READY):

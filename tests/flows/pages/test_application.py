@@ -111,10 +111,13 @@ def test_a_period_of_an_athletes_trends_is_a_link(client: httpx.Client) -> None:
     assert page.count('<circle class="point left"') == 3
     assert 'name="since" value="2026-10-13"' in page
     assert "activity=countermovement_jump&amp;since=2026-10-13&amp;until=2026-10-27" in page
+    assert "first and the last session are those of this\nperiod" in page
     assert "in this period" in client.get("/athlete/blue/cleo", params={"since": "2027-01-01"}).text
     assert client.get("/athlete/blue/cleo", params={"since": "spring"}).status_code == 400
     one_session = client.get("/athlete/blue/ann", params={"activity": "walk"}).text
-    assert ('name="since"' in one_session, 'name="since"' in page) == (False, True)
+    for of_trends in ('name="since"', "Points: a session"):
+        assert (of_trends in one_session, of_trends in page) == (False, True)
+    assert "± is one standard deviation" in page
 
 
 def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: httpx.Client) -> None:
@@ -129,7 +132,12 @@ def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: http
         ("markers.trc", False),
     ):
         assert (f'/files/{name}"' in page) == there
-    assert "There is no overlay" in client.get(f"/trial/{WALK}").text
+    without = client.get(f"/trial/{WALK}").text
+    assert ("There is no overlay" in without, "move the video" in without, "move the video" in page) == (
+        True,
+        False,
+        True,
+    )
 
 
 def test_a_part_of_a_trial_has_the_values_of_its_curves(client: httpx.Client) -> None:
@@ -152,6 +160,10 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     answer = client.get("/questions/change_over_time/answer.csv", params=given)
     assert len(list(csv.DictReader(answer.text.splitlines()))) == 16
     assert answer.headers["content-disposition"].endswith("''change_over_time.csv")
+    of_cycles = {"coordinate": "knee_angle_r_deg", "activity": "countermovement_jump", "athlete": "blue/cleo"}
+    assert " … " in client.get("/questions/cycle_curves", params=of_cycles).text
+    curves = list(csv.DictReader(client.get("/questions/cycle_curves/answer.csv", params=of_cycles).text.splitlines()))
+    assert [int(row["percent"]) for row in curves[:101]] == list(range(101))
     wrong = client.get("/questions/change_over_time", params=given | {"athlete": "blue/cloe"})
     assert (wrong.status_code, "nearest: blue/cleo" in wrong.text) == (400, True)
     form = client.get("/questions/change_over_time").text
@@ -218,7 +230,9 @@ def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> 
         reply = client.get(asked)
         assert (reply.status_code, "; nearest: " in reply.text) == (404, False)  # a list of links has them
         assert f'href="{nearest}"' in reply.text
-    assert client.get("/nothing").status_code == 404
+        assert "As of <time" in reply.text
+    nothing = client.get("/nothing")
+    assert (nothing.status_code, "As of <time" in nothing.text) == (404, False)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS, *STATIC])

@@ -322,6 +322,7 @@ def test_a_plot_fills_the_window_and_still_shows_its_values(visit: Visit) -> Non
     assert large["width"] > 1200
     plot.press("ArrowRight")
     expect(plot.locator("output")).to_have_text(re.compile("^1 %"))
+    expect(plot.locator("output")).to_have_css("font-size", "20px")
     found = violations(page)
     page.keyboard.press("Escape")
     back = plot.bounding_box()

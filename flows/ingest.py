@@ -217,8 +217,8 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
         )
     for athlete_id in set(record.overdue(after_days=days)).difference(record.due(after_days=days)):
         run.note(
-            f"{athlete_id} withdrew consent {days:g} days ago and is not erased, as a {MANIFEST} of the team cannot be "
-            "read, or lies in another inbox, and may say otherwise"
+            f"{athlete_id} withdrew consent {days:g} days ago and is erased once one more ingest finds it so; it does "
+            f"not while a {MANIFEST} of the team cannot be read, or lies in another inbox"
         )
     trials = {entry.trial_id: entry.athlete_id for entry in found.entries}
     if count := remove_pictures(run.settings, record.without_pictures, trials=trials):

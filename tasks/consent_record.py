@@ -18,6 +18,7 @@ from biopose.io.consent import SCOPES, Consent
 from biopose.io.files import written_whole
 
 NAME = "consent.json"
+TIMES = ("since", "confirmed", "confirmed_before")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Restriction:
         stated_on: the day of the statement, as in 2026-11-25.
         since: when an ingest first met that scope, UTC.
         confirmed: when an ingest last read the manifests and found it so, UTC.
+        confirmed_before: when the one before that did.
     """
 
     scope: tuple[str, ...]
     stated_on: str
     since: datetime
     confirmed: datetime
+    confirmed_before: datetime
 
 
 class ConsentRecord:
@@ -76,15 +79,16 @@ class ConsentRecord:
         return frozenset(athlete for athlete, one in self._people.items() if "pictures" not in one.scope)
 
     def due(self, *, after_days: float) -> list[str]:
-        """Who withdrew, and had not consented anew when an ingest read the manifests after their time of grace.
+        """Who withdrew, and had not consented anew when two ingests read the manifests after their time of grace.
 
-        A manifest that was corrected since the last ingest is not known yet: the time that goes by alone erases nobody.
+        A manifest that was corrected since the last ingest is not known yet, and a clock may be wrong for a night: the
+        time that goes by alone erases nobody.
 
         Args:
             after_days: of grace.
         """
         return sorted(
-            athlete for athlete, one in self.withdrawn.items() if _days(one.since, one.confirmed) >= after_days
+            athlete for athlete, one in self.withdrawn.items() if _days(one.since, one.confirmed_before) >= after_days
         )
 
     def overdue(self, *, after_days: float, now: datetime | None = None) -> list[str]:
@@ -115,12 +119,12 @@ class ConsentRecord:
             if scope == tuple(sorted(SCOPES)):
                 self._people.pop(athlete, None)
             else:
-                since = known.since if known and known.scope == scope else now
-                self._people[athlete] = Restriction(scope, day, since, since)
+                same = known and replace(known, stated_on=day)
+                self._people[athlete] = same if same and same.scope == scope else Restriction(scope, day, now, now, now)
         for athlete, one in self._people.items():
             if athlete not in unclear:
-                since = min(one.since, now)  # a clock that was ahead would put it off for as long
-                self._people[athlete] = replace(one, since=since, confirmed=now)
+                since, earlier = min(one.since, now), min(one.confirmed, now)  # the clock may have been ahead
+                self._people[athlete] = replace(one, since=since, confirmed=now, confirmed_before=earlier)
         if self._people != before:
             self._save()
 
@@ -139,12 +143,12 @@ class ConsentRecord:
 
 
 def _times(one: Restriction) -> dict[str, str]:
-    return {"since": one.since.isoformat(), "confirmed": one.confirmed.isoformat()}
+    return {name: getattr(one, name).isoformat() for name in TIMES}
 
 
 def _restriction(found: Mapping[str, Any]) -> Restriction:
-    since, confirmed = (datetime.fromisoformat(found[name]).astimezone(UTC) for name in ("since", "confirmed"))
-    return Restriction(tuple(map(str, found["scope"])), str(found["stated_on"]), since, confirmed)
+    times = {name: datetime.fromisoformat(found[name]).astimezone(UTC) for name in TIMES}
+    return Restriction(tuple(map(str, found["scope"])), str(found["stated_on"]), **times)
 
 
 def _days(begin: datetime, end: datetime) -> float:

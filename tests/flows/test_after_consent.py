@@ -49,4 +49,6 @@ def test_an_erasure_that_waits_for_a_manifest_to_be_read_is_noted(tmp_path: Path
     month_ago = datetime.now(UTC) - timedelta(days=31)
     ConsentRecord(tmp_path).update({"blue/ann": Consent(frozenset(), date(2026, 10, 1))}, now=month_ago)
     notes = notes_of_a_night(tmp_path, {"2026-11-02": {"bob": "ture"}})
-    assert "blue/ann withdrew consent 30 days ago and is not erased, as a session.toml of the team cannot" in notes[-1]
+    assert (
+        "blue/ann withdrew consent 30 days ago and is erased once one more ingest finds it so; it does not" in notes[-1]
+    )

@@ -97,9 +97,11 @@ AT_FIRST = datetime(2026, 2, 1, 4, tzinfo=UTC)
 
 
 def a_month_later(folder: Path, sessions: Mapping[str, Mapping[str, str]], *, there: Sequence[str] = ()) -> list[str]:
-    """Who is to be erased after 30 days, once an ingest has read these sessions."""
+    """Who is to be erased after 30 days, once two ingests have read these sessions."""
     ConsentRecord(folder).update({"blue/ann": WITHDREW}, now=datetime.now(UTC) - timedelta(days=31))
-    refuse_withdrawn(inbox(folder / "inbox", sessions), ConsentRecord(folder), there=there)
+    for _ in range(2):
+        assert ConsentRecord(folder).due(after_days=30) == []
+        refuse_withdrawn(inbox(folder / "inbox", sessions), ConsentRecord(folder), there=there)
     return ConsentRecord(folder).due(after_days=30)
 
 
@@ -108,7 +110,9 @@ def test_who_withdrew_is_due_after_a_grace_that_no_later_night_begins_anew(tmp_p
         ConsentRecord(tmp_path).update({"blue/ann": WITHDREW}, now=AT_FIRST + timedelta(days=day))
         assert ConsentRecord(tmp_path).due(after_days=30) == []
     record = ConsentRecord(tmp_path)
-    record.update({}, now=AT_FIRST + timedelta(days=30))
+    for day in (30, 31):
+        assert record.due(after_days=30) == []
+        record.update({}, now=AT_FIRST + timedelta(days=day))
     assert record.due(after_days=30) == ["blue/ann"]
     assert record.due(after_days=math.inf) == record.due(after_days=1e9) == []
     record.forget("blue/ann")
@@ -140,11 +144,13 @@ def test_an_ingest_of_another_inbox_confirms_only_what_it_reads(tmp_path: Path) 
     assert a_month_later(tmp_path, {"2026-02-01": {"ann": "false"}}, there=elsewhere) == ["blue/ann"]
 
 
-def test_a_clock_that_was_ahead_puts_no_erasure_off(tmp_path: Path) -> None:
-    record = ConsentRecord(tmp_path)
-    record.update({"blue/ann": WITHDREW}, now=AT_FIRST.replace(year=2062))
-    record.update({}, now=AT_FIRST)
-    record.update({}, now=AT_FIRST + timedelta(days=30))
+def test_a_clock_that_is_ahead_for_a_night_neither_hastens_an_erasure_nor_puts_it_off(tmp_path: Path) -> None:
+    record, ahead = ConsentRecord(tmp_path), AT_FIRST.replace(year=2062)
+    record.update({"blue/ann": WITHDREW}, now=ahead)
+    for now in (AT_FIRST, ahead, AT_FIRST + timedelta(days=1), AT_FIRST + timedelta(days=30)):
+        record.update({}, now=now)
+        assert record.due(after_days=30) == []
+    record.update({}, now=AT_FIRST + timedelta(days=31))
     assert record.due(after_days=30) == ["blue/ann"]
 
 

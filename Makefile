@@ -27,8 +27,10 @@ LOCKED := pip install --quiet --disable-pip-version-check --require-hashes --onl
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "$(PYTHON) is not Python 3.11; say PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/$(LOCKED) $(LOCKS)/torch-cpu.txt 2>/dev/null || \
-	  { echo "The registry's torch is taken, on Linux with libraries for GPUs: the one for CPUs that is locked is not offered"; \
+	@$(BIN)/$(LOCKED) $(LOCKS)/torch-cpu.txt 2>.venv/torch.log || \
+	  { grep -q "No matching distribution" .venv/torch.log || [ "$$(uname -sm)" != "Linux x86_64" ] || \
+	      { cat .venv/torch.log; exit 1; }; \
+	    echo "The registry's torch is taken, on Linux with libraries for GPUs: the one for CPUs that is locked is not offered"; \
 	    $(BIN)/$(LOCKED) $(LOCKS)/torch.txt; } && \
 	  $(BIN)/$(LOCKED) $(LOCKS)/packages.txt || \
 	  { echo "pip could not install the packages. Behind a firewall: in a copy of this folder, on a machine of the same"; \

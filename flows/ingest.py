@@ -201,16 +201,24 @@ def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
 def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
     """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to."""
     record = ConsentRecord(run.settings.home)
-    withdrawn = refuse_withdrawn(found, record)
+    withdrawn = refuse_withdrawn(found, record, there=SessionOwners(run.settings.home).there())
     without = [trial.trial_id for trial in found.refused if trial.kind == "consent"]
     hidden = writer.retire_people(withdrawn, trials=without)
     if withdrawn or without:
         publish(run, writer)  # at once, and again where it failed in the last night
+    days = run.settings.withdrawn_days
     for athlete_id, count in hidden.items():
-        days = run.settings.withdrawn_days
         run.note(
             f"{athlete_id} has not consented: {count} of their trials are no longer current, and are erased in "
             f"{days:g} days unless a newer session.toml says otherwise; `biopose erase {athlete_id}` does it now"
+            if athlete_id in withdrawn
+            else f"{athlete_id}: {count} of their trials are no longer current, as their own {MANIFEST} says that who "
+            f"is in them has not consented; all others of {athlete_id} stay, and nothing is erased"
+        )
+    for athlete_id in set(record.overdue(after_days=days)).difference(record.due(after_days=days)):
+        run.note(
+            f"{athlete_id} withdrew consent {days:g} days ago and is not erased, as a {MANIFEST} of the team cannot be "
+            "read, or lies in another inbox, and may say otherwise"
         )
     trials = {entry.trial_id: entry.athlete_id for entry in found.entries}
     if count := remove_pictures(run.settings, record.without_pictures, trials=trials):

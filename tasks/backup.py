@@ -30,6 +30,7 @@ from biopose.errors import BioposeError
 from biopose.io.files import flush, sha256_of, written_whole
 from tasks.audit import KEY as AUDIT_KEY
 from tasks.audit import NAME as AUDIT
+from tasks.consent import remove_pictures
 from tasks.consent_record import NAME as CONSENT
 from tasks.consent_record import ConsentRecord
 from tasks.device_of_home import FILE as DEVICE
@@ -127,6 +128,8 @@ def _back_up(settings: Settings, folder: Path) -> Backup:
 def restore(backup: Path, settings: Settings) -> list[str]:
     """Make a home from a backup; who was erased since is erased from it, and who withdrew consent is hidden.
 
+    Pictures of who did not agree to them are removed.
+
     Args:
         backup: one folder of a folder of backups.
         settings: of the home, which must not exist, or be empty.
@@ -161,6 +164,7 @@ def restore(backup: Path, settings: Settings) -> list[str]:
     for athlete in again:
         erase(partial, plan_erasure(partial, athlete))
     publish_snapshot(partial.warehouse, partial.snapshot)
+    remove_pictures(partial, ConsentRecord(partial.home).without_pictures, trials={})
     if home.exists():
         home.rmdir()  # it is empty
     partial.home.rename(home)

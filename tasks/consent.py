@@ -54,18 +54,20 @@ def newest_statements(found: Discovered) -> dict[str, tuple[Consent, Path]]:
     return {athlete: (consent, manifest) for _, _, athlete, manifest, consent in in_order}
 
 
-def refuse_withdrawn(found: Discovered, record: ConsentRecord) -> set[str]:
+def refuse_withdrawn(found: Discovered, record: ConsentRecord, *, there: Collection[str] = ()) -> set[str]:
     """Refuse all trials of those who have not consented by the newest statement that is known of them.
 
     Args:
         found: changed in place: their trials of earlier sessions are refused, too.
         record: of the home, which takes the statements over.
+        there: sessions of the home whose manifests lie somewhere, such as in another inbox.
 
     Returns:
         Who has not, as team/athlete.
     """
     statements = newest_statements(found)
-    record.update({athlete: consent for athlete, (consent, _) in statements.items()})
+    unclear = [athlete for athlete in record.people if _is_unclear(athlete, found, statements, there)]
+    record.update({athlete: consent for athlete, (consent, _) in statements.items()}, unclear=unclear)
     withdrawn = record.withdrawn
     kept = []
     for entry in found.entries:
@@ -79,6 +81,21 @@ def refuse_withdrawn(found: Discovered, record: ConsentRecord) -> set[str]:
             kept.append(entry)
     found.entries[:] = kept
     return set(withdrawn)
+
+
+def _is_unclear(
+    athlete: str, found: Discovered, statements: Mapping[str, tuple[Consent, Path]], there: Collection[str]
+) -> bool:
+    """Whether somebody may have said otherwise where nothing can be read, or was not looked at now."""
+    team = f"{athlete.partition('/')[0]}/"
+    sessions = [one.session for one in found.sessions.values() if one.session]
+    in_error = (one for one in sessions for trial in one.refused if trial.athlete_id == athlete)
+    withdraws = athlete in statements and not statements[athlete][0].is_given
+    return (
+        any(name.startswith(team) for name in found.unreadable)
+        or any(athlete not in one.consent for one in in_error)
+        or (not withdraws and any(one.startswith(team) and one not in found.sessions for one in there))
+    )
 
 
 def remove_pictures(settings: Settings, athletes: Collection[str], *, trials: Mapping[str, str]) -> int:

@@ -7,8 +7,8 @@ consent back, only a newer statement does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ class Restriction:
         scope: what they have agreed to, of `SCOPES`.
         stated_on: the day of the statement, as in 2026-11-25.
         since: when an ingest first met that scope, UTC.
+        confirmed: when an ingest last read the manifests and found it so, UTC.
     """
 
     scope: tuple[str, ...]
     stated_on: str
     since: datetime
+    confirmed: datetime
 
 
 class ConsentRecord:
@@ -59,6 +61,11 @@ class ConsentRecord:
             ) from error
 
     @property
+    def people(self) -> frozenset[str]:
+        """Everybody who is recorded, as team/athlete."""
+        return frozenset(self._people)
+
+    @property
     def withdrawn(self) -> dict[str, Restriction]:
         """By team/athlete, of whom nothing may be measured or shown."""
         return {athlete: one for athlete, one in self._people.items() if "numbers" not in one.scope}
@@ -68,23 +75,39 @@ class ConsentRecord:
         """Who must not be shown in overlays and reports, as team/athlete."""
         return frozenset(athlete for athlete, one in self._people.items() if "pictures" not in one.scope)
 
-    def due(self, *, after_days: float, now: datetime | None = None) -> list[str]:
-        """Who withdrew so long ago that they are to be erased.
+    def due(self, *, after_days: float) -> list[str]:
+        """Who withdrew, and had not consented anew when an ingest read the manifests after their time of grace.
+
+        A manifest that was corrected since the last ingest is not known yet: the time that goes by alone erases nobody.
+
+        Args:
+            after_days: of grace.
+        """
+        return sorted(
+            athlete for athlete, one in self.withdrawn.items() if _days(one.since, one.confirmed) >= after_days
+        )
+
+    def overdue(self, *, after_days: float, now: datetime | None = None) -> list[str]:
+        """Who withdrew so long ago, whether an ingest confirmed it since or not.
 
         Args:
             after_days: of grace.
             now: UTC; None: now.
         """
-        latest = (now or datetime.now(UTC)) - timedelta(days=after_days)
-        return sorted(athlete for athlete, one in self.withdrawn.items() if one.since <= latest)
+        until = now or datetime.now(UTC)
+        return sorted(athlete for athlete, one in self.withdrawn.items() if _days(one.since, until) >= after_days)
 
-    def update(self, statements: Mapping[str, Consent]) -> None:
+    def update(
+        self, statements: Mapping[str, Consent], *, unclear: Collection[str] = (), now: datetime | None = None
+    ) -> None:
         """Take over the newest statements, where none that is recorded is newer.
 
         Args:
             statements: by team/athlete.
+            unclear: who may have said otherwise where it cannot be read: what is recorded of them is not confirmed.
+            now: UTC; None: now.
         """
-        before, now = dict(self._people), datetime.now(UTC)
+        before, now = dict(self._people), now or datetime.now(UTC)
         for athlete, consent in statements.items():
             known, scope, day = self._people.get(athlete), tuple(sorted(consent.scope)), consent.date.isoformat()
             if known and known.stated_on > day:
@@ -93,7 +116,11 @@ class ConsentRecord:
                 self._people.pop(athlete, None)
             else:
                 since = known.since if known and known.scope == scope else now
-                self._people[athlete] = Restriction(scope, day, since)
+                self._people[athlete] = Restriction(scope, day, since, since)
+        for athlete, one in self._people.items():
+            if athlete not in unclear:
+                since = min(one.since, now)  # a clock that was ahead would put it off for as long
+                self._people[athlete] = replace(one, since=since, confirmed=now)
         if self._people != before:
             self._save()
 
@@ -104,13 +131,21 @@ class ConsentRecord:
 
     def _save(self) -> None:
         people = {
-            athlete: {"scope": one.scope, "stated_on": one.stated_on, "since": one.since.isoformat()}
+            athlete: {"scope": one.scope, "stated_on": one.stated_on, **_times(one)}
             for athlete, one in sorted(self._people.items())
         }
         with written_whole(self._file, durable=True) as partial:
             partial.write_text(json.dumps(people, indent=1), encoding="utf-8")
 
 
+def _times(one: Restriction) -> dict[str, str]:
+    return {"since": one.since.isoformat(), "confirmed": one.confirmed.isoformat()}
+
+
 def _restriction(found: Mapping[str, Any]) -> Restriction:
-    since = datetime.fromisoformat(found["since"])
-    return Restriction(tuple(map(str, found["scope"])), str(found["stated_on"]), since.astimezone(UTC))
+    since, confirmed = (datetime.fromisoformat(found[name]).astimezone(UTC) for name in ("since", "confirmed"))
+    return Restriction(tuple(map(str, found["scope"])), str(found["stated_on"]), since, confirmed)
+
+
+def _days(begin: datetime, end: datetime) -> float:
+    return (end - begin) / timedelta(days=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biopose.errors import BioposeError
 from biopose.io.files import sha256_of
-from tasks.golden import GoldenTrial
+from tasks.golden import GoldenSet, GoldenTrial
 from tasks.golden_trials import add_golden
 from tasks.locks import exclusive
 from tasks.settings import Settings
@@ -21,6 +21,8 @@ STORED = "SELECT trial.trial_id, video_sha256 FROM trial JOIN run ON run.run_num
 
 def add_known(settings: Settings, *, data: Path | None, approve: bool, who: str | None) -> list[GoldenTrial]:
     """Add the stored trials whose recording the definition has.
+
+    What the golden set has of the same recording stays: a person chose that reference, or approved other numbers.
 
     Args:
         settings: of the home.
@@ -48,9 +50,9 @@ def add_known(settings: Settings, *, data: Path | None, approve: bool, who: str 
     if not references:
         names = ", ".join(str(one["name"]) for one in known.values())
         raise BioposeError(f"{settings.home}: no trial here is of one of the recordings asked for, among {names}")
-    return [
-        add_golden(settings, trial_id, reference=file, offset_s=0.0, who=who) for trial_id, file in references.items()
-    ]
+    there = {(one.trial_id, one.video_sha256) for one in GoldenSet(settings).trials.values()}
+    new = [trial_id for trial_id, sha256 in stored if trial_id in references and (trial_id, sha256) not in there]
+    return [add_golden(settings, one, reference=references[one], offset_s=0.0, who=who) for one in new]
 
 
 def _checked(recording: Mapping[str, str], data: Path | None) -> Path | None:

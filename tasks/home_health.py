@@ -17,6 +17,7 @@ from tasks.ingest_log import last_runs
 from tasks.quarantine import Quarantine
 from tasks.retention import expired, pruned_line
 from tasks.settings import Settings
+from tasks.withdrawals import people_stored
 from warehouse.archive import listed_files
 from warehouse.connection import opened_for_reading
 from warehouse.errors import WarehouseError
@@ -159,9 +160,11 @@ def _consent(settings: Settings) -> Finding:
     """Who withdrew is erased by the first night after their grace; two may be missed."""
     try:
         record = ConsentRecord(settings.home)
+        late = people_stored(settings, record.overdue(after_days=settings.withdrawn_days + LONGEST_SILENCE_H / 24))
     except BioposeError as error:
         return Finding("consent", False, str(error), "Restore it from a backup.")
-    late = record.due(after_days=settings.withdrawn_days + LONGEST_SILENCE_H / 24)
+    except WarehouseError as error:
+        return Finding("consent", False, str(error), "See the warehouse above.")
     found = f"{len(record.withdrawn)} people withdrew it and are hidden" if record.withdrawn else "nobody withdrew it"
     found += f"; {', '.join(late)} should be erased by now" if late else ""
     return Finding("consent", not late, found, f"biopose erase TEAM/ATHLETE --home {settings.home}, once nothing runs")

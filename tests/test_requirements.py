@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from packaging.version import Version
 from tests.test_licences import OF_GPUS, dependencies, normal
 
 PROJECT = Path(__file__).parents[1]
+LOCKS = Path("flows", "deployment", "requirements")
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 LOCKED = re.compile(
     r"^([\w.-]+)==(\S+)(?: ; ([^\\\n]+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
@@ -23,7 +28,7 @@ PYTHON = {"python_version": "3.11", "python_full_version": "3.11.14", "implement
 
 def locked(file: str) -> dict[str, tuple[str, str]]:
     """Version and marker of each package in a locked file that has a hash."""
-    text = (PROJECT / "flows" / "deployment" / "requirements" / file).read_text()
+    text = (PROJECT / LOCKS / file).read_text()
     return {normal(name): (version, marker) for name, version, marker, _ in LOCKED.findall(text)}
 
 
@@ -35,7 +40,7 @@ def on_linux(packages: dict[str, tuple[str, str]]) -> dict[str, str]:
 
 @pytest.mark.parametrize("file", ["packages.txt", "torch.txt", "torch-cpu.txt", "tools.txt"])
 def test_every_package_has_hashes(file: str) -> None:
-    names = PIN.findall((PROJECT / "flows" / "deployment" / "requirements" / file).read_text())
+    names = PIN.findall((PROJECT / LOCKS / file).read_text())
     assert len(names) == len(locked(file)) > 0
 
 
@@ -66,3 +71,20 @@ def test_nothing_from_a_registry_is_installed_without_its_hash() -> None:
     unlocked = [step for step in steps if "--require-hashes --only-binary :all: --no-deps" not in step]
     assert [step.split()[-2:] for step in unlocked if "--no-index" in step] == [["--editable", "."]]
     assert len(unlocked) == 1
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the locked torch is for it alone"
+)
+def test_a_torch_with_another_hash_ends_the_set_up_and_is_not_replaced(tmp_path: Path) -> None:
+    for file in ("Makefile", "pyproject.toml"):
+        shutil.copy(PROJECT / file, tmp_path)
+    shutil.copytree(PROJECT / LOCKS, tmp_path / LOCKS)
+    ((version, _),) = locked("torch-cpu.txt").values()
+    (tmp_path / f"torch-{version}-cp311-cp311-manylinux_2_28_x86_64.whl").write_bytes(b"something else")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    command = ["make", ".venv/installed", f"PYTHON={sys.executable}"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in run.stdout
+    assert "The registry's torch is taken" not in run.stdout

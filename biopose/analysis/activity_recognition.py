@@ -33,7 +33,7 @@ OTHER_ACTIVITY = "other"
 RECOGNISED = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick")
 QUIET_M_S = 0.8  # of both wrists beside the centre of mass: which is faster tells nothing
 MOST_SURE = 0.95  # no feature tells apart what is done to look alike, such as a throw without a ball
-LEAST_FRAMES = 10
+LEAST_FRAMES, LEAST_S = 10, 0.5  # less shows no whole step, swing or jump
 SURE = 0.8  # from which a name is suggested
 STEP_S = (0.12, 1.3)  # from a foot's strike to the other's
 BOTH_WITHIN_S = 0.15  # of take-off and landing, in which both feet stand
@@ -51,13 +51,17 @@ def activity_probabilities(motion: Motion) -> dict[str, float] | None:
         motion: the trial.
     """
     known = motion.body_known
-    if motion.world_unknown or lacking(motion, [*OF_KICK, *OF_THROW]) or known.sum() < LEAST_FRAMES:
+    if motion.world_unknown or lacking(motion, [*OF_KICK, *OF_THROW]):
+        return None
+    if known.sum() < LEAST_FRAMES or known.sum() * motion.interval_s < LEAST_S:
         return None
     steps, vertical = _Steps.of(motion), _Vertical.of(motion)
     swings = {"throw": _throw(motion), "kick": _kick(motion)}
     likely = steps.likely(vertical) | vertical.likely(steps) | swings
     none_swings = (1 - swings["throw"]) * (1 - swings["kick"])
     likely = {name: one if name in swings else one * none_swings for name, one in likely.items()}
+    if not np.isfinite(list(likely.values())).all():  # where no frame determines a coordinate
+        return None
     untold = float(np.mean(known)) * MOST_SURE / max(sum(likely.values()), 1.0)
     found = {name: likely[name] * untold for name in RECOGNISED}
     return found | {OTHER_ACTIVITY: 1 - sum(found.values())}
@@ -205,9 +209,9 @@ def _squat(motion: Motion) -> float:
     The arms are kept or move alike: CMU's recordings of sword play and of scooping bend the knees as far.
     """
     wrist = _Limb.of(motion, "wrist")
-    height_m = motion.center_of_mass_m[:, 1]
-    lowest = int(np.where(motion.body_known, height_m, np.inf).argmin())
-    depth_m = min(height_m[: lowest + 1].max(), height_m[lowest:].max()) - height_m[lowest]
+    height_m = np.where(motion.body_known, motion.center_of_mass_m[:, 1], np.nan)
+    lowest = int(np.nanargmin(height_m))
+    depth_m = min(np.nanmax(height_m[: lowest + 1]), np.nanmax(height_m[lowest:])) - height_m[lowest]
     knees_deg = np.array([motion.joint_deg("knee_angle", side)[lowest] for side in SIDES])
     bottom = height_m < height_m[lowest] + BOTTOM * depth_m
     rests_s = max(((end - start) * motion.interval_s for start, end in runs(bottom)), default=0.0)

@@ -37,8 +37,8 @@ STRIKE_SD_S, OFF_SD_S = 0.03, 0.03
 
 
 def shows_way(motion: Motion) -> bool:
-    """Whether the feet's way along the view is known (`image_motion`)."""
-    return motion.along_view and all(motion.foot_points_m[side][..., 2].any() for side in SIDES)
+    """Whether the way along the view of every point of both feet is known (`image_motion`)."""
+    return motion.along_view and all(motion.foot_points_m[side][..., 2].any(axis=0).all() for side in SIDES)
 
 
 def hides_contacts(motion: Motion) -> bool:

@@ -29,6 +29,10 @@ NO_SLOPES = (
     "athletes are taken to change alike, since fewer than {least} have {sessions} or more sessions on different days: "
     "where they do not, the interval is too short"
 )
+ALIKE = (
+    "the sessions of different athletes are as alike as those of one: the variance between athletes is estimated as 0, "
+    "with which the model cannot be fitted; no estimate is given, more sessions or athletes may give one"
+)
 
 
 @dataclass(frozen=True)
@@ -204,11 +208,13 @@ def _fit(
     root = np.sqrt(weights)[:, None]
     fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=2 if slopes else 1)
     notes = [f"statsmodels warns: {warning}"] if warning else []
-    if slopes and not fit.converged:
+    if slopes and not (fit and fit.converged):
         notes = [f"the fit with athletes' own slopes did not converge; they are taken to change alike ({warning})"]
         slopes = False
         fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=1)
         notes += [f"statsmodels warns: {warning}"] if warning else []
+    if fit is None:
+        raise ValueError(ALIKE)
     if not fit.converged:
         raise ValueError(f"the fit did not converge: no estimate is given; statsmodels: {warning}")
     covariance = np.asarray(fit.cov_re)
@@ -238,13 +244,16 @@ def _standard_error(fit: Any, design: FloatArray, groups: NDArray[np.intp]) -> f
 
 
 def _mixed(values: FloatArray, design: FloatArray, groups: NDArray[np.intp], *, random: int) -> tuple[Any, str]:
-    """A fit in which the first columns are random by group, too, and what statsmodels warns of; empty if of nothing."""
+    """A fit in which the first columns are random by group, too, and what statsmodels warns of; empty if of nothing.
+
+    None where an optimiser ends at a variance of 0, with which statsmodels cannot go on.
+    """
     from statsmodels.regression.mixed_linear_model import MixedLM  # takes long to load
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             fit = MixedLM(values, design, groups, exog_re=design[:, :random]).fit(reml=True, method=OPTIMISERS)
-        except np.linalg.LinAlgError as error:
-            raise ValueError(f"the model could not be fitted: {error}") from error
+        except np.linalg.LinAlgError:
+            return None, "a variance is estimated as 0"
     return fit, " ".join(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))

@@ -63,7 +63,7 @@ def foot_strike(motion: Motion, side: Side, frame: int) -> tuple[float, float]:
         side: of the foot.
         frame: the first in which it rests.
     """
-    if motion.along_view:
+    if along_view.shows_way(motion):
         return _along_view(motion, frame, along_view.strike_s(motion, side, frame), along_view.STRIKE_SD_S)
     found_s = _extreme_s(motion, side, frame, sign=-1, before_s=BEFORE_S, after_s=AFTER_S)
     return _dated(motion, frame, found_s, _sd_s(motion, STRIKE_SD_S, FILM_STRIKE_SD_S))
@@ -77,7 +77,7 @@ def toe_off(motion: Motion, side: Side, frame: int) -> tuple[float, float]:
         side: of the foot.
         frame: the first in which it does not rest.
     """
-    if motion.along_view:
+    if along_view.shows_way(motion):
         return _along_view(motion, frame, along_view.off_s(motion, side, frame), along_view.OFF_SD_S)
     found_s = _extreme_s(motion, side, frame, sign=1, before_s=BEFORE_S, after_s=AFTER_S)
     later_s = None if found_s is None else found_s + OFF_LATER_S

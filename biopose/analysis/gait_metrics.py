@@ -14,6 +14,7 @@ from biopose.analysis.along_view import hides_contacts
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
+from biopose.analysis.gait_events import ALONG_VIEW_SD_S
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes, single_hidden_strikes
 from biopose.analysis.tables import Event, Metric
@@ -198,7 +199,10 @@ def _contacts_s(
     own = [event for event in events if event.side == side and event.event in ("foot_strike", "foot_off")]
     contacts = [(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")]
     known = [(a, b) for a, b in contacts if known_between(motion, states[side], a, b)]
-    kept = [(a, b) for a, b in known if not (running and stands_on_both(motion, states, a, b))]
+    timed = [(a, b) for a, b in known if are_timed(motion, a, b)]
+    if known and not timed:
+        return ALONG_VIEW
+    kept = [(a, b) for a, b in timed if not (running and stands_on_both(motion, states, a, b))]
     if not kept:
         return STANDING if known else _durations([])
     durations = _durations(kept)
@@ -209,6 +213,16 @@ def _contacts_s(
             f"cannot be timed; record at {ceil(LEAST_FRAMES / contact_s)} frames/s or more."
         )
     return durations
+
+
+def are_timed(motion: Motion, *moments: Event) -> bool:
+    """Whether events tell a contact: along the view, those that the foot's state alone tells do not.
+
+    Args:
+        motion: the trial.
+        moments: when a foot meets or leaves the ground.
+    """
+    return not motion.along_view or all((one.sd_s or 0.0) < ALONG_VIEW_SD_S for one in moments)
 
 
 def known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:

@@ -32,7 +32,10 @@ LEAST_LEVEL = 0.3  # of the optical axis's horizontal part: below, the view is f
 ALONG_VIEW_DEG, LEAST_TRAVEL_M = 30.0, 0.3
 NEAREST = 0.1  # of a ray's part along the level view
 GROUND_WINDOW_S = 0.06  # half of the time in which the line is fitted of where a ray meets the ground
-LEAST_DOWN = 0.1  # of a ray that meets the ground: a pixel of a flatter one is centimetres there
+# Of a ray that meets the ground, up to eight times as far away as the camera is high: a pixel of a flatter one is
+# centimetres there. The constants of `along_view` are of rays between 0.14 and 0.3.
+LEAST_DOWN = 0.125
+FLAT_SHARE = 0.05  # of the frames may be flatter, as of a foot that is raised; more, and the ground is too far away
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +143,11 @@ def _of_mirrored(rays: FloatArray, frame_index: NDArray[np.int32], time_s: Float
 def _way_on_ground_m(up: FloatArray, height_m: float, time_s: FloatArray) -> FloatArray:
     """(T, N) how far the points move, since the first frame, in which rays that rise by `up` (T, N) meet the ground.
 
-    Zeros of a point whose rays are too flat.
+    Zeros of a point whose rays are too flat in more than FLAT_SHARE of the frames: where they are, it seems to rest.
     """
     depth_m = height_m / (-up).clip(min=LEAST_DOWN)
     ways = [_slowly(one, time_s, half_window_s=GROUND_WINDOW_S) for one in depth_m.T]
-    flat = (np.median(-up, axis=0) < LEAST_DOWN) | (height_m <= 0)
+    flat = (np.quantile(-up, FLAT_SHARE, axis=0) < LEAST_DOWN) | (height_m <= 0)
     return np.where(flat, 0.0, np.stack([way - way[0] for way in ways], axis=1))
 
 

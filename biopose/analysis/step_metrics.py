@@ -39,6 +39,7 @@ from biopose.analysis.gait_metrics import (
     STANDING,
     Reading,
     Values,
+    are_timed,
     known_between,
     medians,
     stands_on_both,
@@ -272,7 +273,7 @@ def double_support_of(
     if [(e.event, e.side) for e in inside] != expected:
         return None
     known = known_between(motion, states[OTHER[side]], start, end)
-    return _share_of_both([start, *inside, end]) if known else None
+    return _share_of_both([start, *inside, end]) if known and are_timed(motion, start, *inside, end) else None
 
 
 def _share_of_both(moments: Sequence[Event]) -> Reading:

@@ -40,6 +40,9 @@ with_units = click.option(
     type=click.Choice(["m", "cm", "mm"]),
     help="The recording's unit of length, where the file states none or a wrong one.",
 )
+with_reference_data = click.option(
+    "--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/ and multiview/)."
+)
 with_subject = click.option(
     "--subject", help="Whose markers, where labels are SUBJECT:MARKER; needed for a file of several subjects."
 )

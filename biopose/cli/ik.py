@@ -110,7 +110,9 @@ def ik(
 
     Frames with fewer than three markers, and coordinates that a frame's markers do not determine, are nan in the .mot
     and named in the report; the exit code is then 3. OpenSim's solver does not report undetermined coordinates: it
-    keeps the previous frame's value.
+    keeps the previous frame's value. At its default accuracy of 1e-5 it also stops before the best fit, sooner where
+    coordinates are clamped: by tens of degrees where markers tell little, as of forearms, shoulders and toes. The
+    report names the coordinates that are then more than a degree away from it.
 
     An OpenSim set-up file is applied by both solvers: time_range, tasks of markers and coordinates with weights (value,
     default or coordinate_file), accuracy, report_errors; constraint_weight by OpenSim's alone. It names the files for

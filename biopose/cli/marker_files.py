@@ -26,7 +26,13 @@ from biopose.io.up_axis import UpAxis
 from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.branches import jumps
-from biopose.skeleton.ik.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
+from biopose.skeleton.ik.fit_report import (
+    away_from_best_fit,
+    error_without_faults_m,
+    faults_as_dicts,
+    jumps_as_dicts,
+    markers_far,
+)
 from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
@@ -189,7 +195,9 @@ def solve_files(
         handedness = examined_handedness(skeleton, trajectories, solution, setup.weights, limits)
         faults = solution.faults
         judged = trajectories if outliers == "kept" else without_faults(trajectories, faults)
+        away = None
         if solver == "opensim" and model is not None:
+            best = solution
             solution = _solve_with_opensim(
                 model,
                 skeleton,
@@ -198,6 +206,8 @@ def solve_files(
                 clamped=limits != "none",
                 progress=progress,
             )
+            if setup.targets is None and not (outliers == "kept" and faults):  # what was solved is the same
+                away = away_from_best_fit(skeleton, solution, best)
         elif setup.targets is not None or (outliers == "kept" and faults):
             plain = inverse_kinematics(
                 skeleton,
@@ -231,6 +241,7 @@ def solve_files(
         markers_far=markers_far(solution),
         jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
+        away_from_best_fit=away,
     )
 
 

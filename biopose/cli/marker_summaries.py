@@ -7,6 +7,7 @@ from typing import Any
 
 from biopose.skeleton.ik.fit_report import (
     POOR_FIT_MM,
+    away_line,
     calls_for_a_look,
     doubt_lines,
     far_line,
@@ -85,7 +86,8 @@ class IKSummary:
     `faults` are of `MarkerFault`: kind, markers, frames (first and last of each stretch, counted from 0), error_mm,
     lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
     above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `jumps` are steps of joints that no marker
-    makes: frames, degrees, markers_mm. `handedness` explains a poor fit.
+    makes: frames, degrees, markers_mm. `handedness` explains a poor fit. `away_from_best_fit` are degrees by coordinate
+    by which OpenSim's solution is off the least squares of the same markers; None where that was not looked at.
     """
 
     out: str
@@ -108,6 +110,7 @@ class IKSummary:
     markers_far: dict[str, dict[str, Any]] = field(default_factory=dict)
     jumps: list[dict[str, Any]] = field(default_factory=list)
     handedness: dict[str, Any] | None = None
+    away_from_best_fit: dict[str, float] | None = None
 
     @property
     def poor_fit(self) -> bool:
@@ -127,7 +130,13 @@ class IKSummary:
     def lines(self) -> list[str]:
         """As text."""
         lines = [*_first_lines(self), *self._doubts(), *fault_lines(self.faults, outliers=self.outliers)]
-        lines += [*far_line(self.markers_far), *jump_lines(self.jumps), *self._missing(), *self.notes]
+        lines += [
+            *away_line(self.away_from_best_fit or {}),
+            *far_line(self.markers_far),
+            *jump_lines(self.jumps),
+            *self._missing(),
+            *self.notes,
+        ]
         if self.coordinates_held:
             lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:

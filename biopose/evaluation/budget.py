@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from biopose.assets import assets_folder
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
+from biopose.errors import TrackingError
 from biopose.evaluation.film_events import Film, FilmedTrial
 from biopose.evaluation.lab_film import FilmedMotion, filmed
 from biopose.evaluation.lab_markers import AngleErrors
@@ -76,8 +78,8 @@ def evaluate_budget(
     method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
     progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, dict[str, float]]:
-    """By stage that is replaced (none: as measured), the errors that remain.
+) -> dict[str, Any]:
+    """What errors remain where a stage is replaced by the truth.
 
     Args:
         film: what to film.
@@ -85,35 +87,58 @@ def evaluate_budget(
         method: of BioPose's.
         threads: of everything that runs on a CPU.
         progress: called with the name of each clip before it.
+
+    Returns:
+        budget: by stage that is replaced (none: as measured), its errors; refused: clips in which nobody was found.
+
+    Raises:
+        TrackingError: nobody is found in any clip.
     """
     models = Models.load(METHODS[method], threads=threads)
-    errors = {stage: StageErrors() for stage in STAGES}
+    errors, refused = {stage: StageErrors() for stage in STAGES}, list[str]()
     for trial in film.trials:
         for view in trial.views:
             progress(f"{trial.motion.trial}_{view}")
             clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
-            measured = _measured(clip, trial, models)
-            errors["none"].add(trial, measured, filtered=True)
-            errors["filter"].add(trial, measured, filtered=False)
-            without = replace(models.solve, neural_ik=None)
-            errors["neurik"].add(trial, _measured(clip, trial, models, solving=without), filtered=True)
-            errors["camera"].add(trial, _measured(clip, trial, models, camera=LENS), filtered=True)
-            seen = replace(clip, tracked=_with_true_keypoints(clip, trial, view))
-            errors["keypoints"].add(trial, _measured(seen, trial, models), filtered=True)
-    return {stage: one.as_dict() for stage, one in errors.items()}
+            try:
+                measured = _measured_by_stage(clip, trial, view, models)
+            except TrackingError:
+                refused.append(clip.video.stem)
+                continue
+            for stage, person in measured.items():
+                errors[stage].add(trial, person, filtered=stage != "filter")
+    if not errors["none"].root_height_m:
+        raise TrackingError(f"nobody was found in any clip: {', '.join(refused)}")
+    return {"budget": {stage: one.as_dict() for stage, one in errors.items()}, "refused": refused}
 
 
-def budget_lines(result: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """As text: a row a stage, as measured first."""
+def budget_lines(result: Mapping[str, Any]) -> list[str]:
+    """As text: a row a stage, as measured first, and clips in which nobody was found."""
     columns = (*GROUPS, "root_height_mm")
     lines = [
         "Mean absolute errors, degrees, with one stage replaced by the truth (filter: left out; neurik: IK instead)"
     ]
     lines.append(f"{'':12}" + "".join(f"{name:>16}" for name in columns))
-    return lines + [
+    lines += [
         f"{stage:12}" + "".join(f"{errors.get(name, float('nan')):16.2f}" for name in columns)
-        for stage, errors in result.items()
+        for stage, errors in result["budget"].items()
     ]
+    return [*lines, *(f"Nobody was found in {clip}" for clip in result["refused"])]
+
+
+def _measured_by_stage(
+    clip: FilmedMotion, trial: FilmedTrial, view: str, models: Models
+) -> dict[str, PersonMeasurement]:
+    """By stage that is replaced; without the filter, what it is given is part of the measurement."""
+    measured = _measured(clip, trial, models)
+    seen = replace(clip, tracked=_with_true_keypoints(clip, trial, view))
+    return {
+        "none": measured,
+        "keypoints": _measured(seen, trial, models),
+        "camera": _measured(clip, trial, models, camera=LENS),
+        "filter": measured,
+        "neurik": _measured(clip, trial, models, solving=replace(models.solve, neural_ik=None)),
+    }
 
 
 def _measured(

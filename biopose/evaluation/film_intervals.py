@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.assets import assets_folder
+from biopose.errors import TrackingError
 from biopose.evaluation.film_events import Film
 from biopose.evaluation.lab_film import filmed, measured
 from biopose.evaluation.lab_video import ClipErrors
@@ -30,30 +31,39 @@ def evaluate_intervals(
         progress: called with the name of each clip before it.
 
     Returns:
-        mae_deg by group, mae_by_coordinate_deg, coverage95 and coverage95_by_coordinate; clips.
+        mae_deg by group, mae_by_coordinate_deg, coverage95 and coverage95_by_coordinate; clips, how many were measured;
+        refused: those in which nobody was found.
 
     Raises:
-        TrackingError: nobody is found in a clip.
+        TrackingError: nobody is found in any clip.
     """
     models = Models.load(METHODS[DEFAULT_METHOD], threads=threads)
-    errors, clips = ClipErrors(), 0
+    errors, clips, refused = ClipErrors(), 0, list[str]()
     for trial in film.trials:
         for view in trial.views:
             progress(f"{trial.motion.trial}_{view}")
             clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
-            person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
+            try:
+                person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
+            except TrackingError:
+                refused.append(clip.video.stem)
+                continue
             errors.add_angles(trial.motion, person)
             clips += 1
+    if not clips:
+        raise TrackingError(f"nobody was found in any clip: {', '.join(refused)}")
     return {
         "mae_deg": errors.angles.group_mae_deg,
         "mae_by_coordinate_deg": errors.angles.mae_deg,
         "clips": clips,
+        "refused": refused,
     } | errors.coverage()
 
 
 def interval_lines(result: Mapping[str, Any]) -> list[str]:
-    """As text: a row a coordinate, then all."""
+    """As text: a row a coordinate, then all, and clips in which nobody was found."""
     mae, covered = result["mae_by_coordinate_deg"], result["coverage95_by_coordinate"]
     lines = [f"{result['clips']} clips", f"{'':20}{'mean error (deg)':>18}{'within 95 %':>14}"]
     lines += [f"{name:20}{mae[name]:18.2f}{covered[name]:14.2f}" for name in covered]
-    return [*lines, f"{'all':20}{result['mae_deg']['all']:18.2f}{result['coverage95']:14.2f}"]
+    lines.append(f"{'all':20}{result['mae_deg']['all']:18.2f}{result['coverage95']:14.2f}")
+    return [*lines, *(f"Nobody was found in {clip}" for clip in result["refused"])]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -101,6 +102,16 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def _is_past(date: datetime.date) -> datetime.date:
+    # A misspelt year would hold against every later statement of consent.
+    if date > datetime.datetime.now(LAST_TIME_ZONE).date():
+        raise ValueError("lies in the future")
+    return date
+
+
+Past = Annotated[datetime.date, AfterValidator(_is_past)]
+
+
 class ConsentTable(_Table):
     """`consent = {...}`.
 
@@ -112,7 +123,7 @@ class ConsentTable(_Table):
     scope: list[Scope] = Field(
         description='["numbers", "pictures"], ["numbers"] where no overlay may be drawn, or [] once it is withdrawn'
     )
-    date: datetime.date | None = Field(
+    date: Past | None = Field(
         default=None, description="the day of the statement without quotes, such as 2026-11-25, today at the latest"
     )
 
@@ -122,14 +133,6 @@ class ConsentTable(_Table):
         if scope and "numbers" not in scope:
             raise ValueError("pictures are drawn of what was measured")
         return scope
-
-    @field_validator("date")
-    @classmethod
-    def _is_past(cls, date: datetime.date | None) -> datetime.date | None:
-        # Else a misspelt year would hold against every later statement.
-        if date is not None and date > datetime.datetime.now(LAST_TIME_ZONE).date():
-            raise ValueError("lies in the future")
-        return date
 
 
 Answer = Annotated[
@@ -306,7 +309,7 @@ class SessionTable(_Table):
 
     team: Name = Field(description=f'a name such as "blue": {NAME_RULE}')
     session: Name = Field(description=f'a name in quotes such as "2026-11-25-jumps": {NAME_RULE}')
-    date: datetime.date = Field(description="a day without quotes, such as 2026-11-25")
+    date: Past = Field(description="a day without quotes, such as 2026-11-25, today at the latest")
     athlete: list[dict[str, Any]] = Field(min_length=1, description="a table [[athlete]] for each")
     trial: list[dict[str, Any]] = Field(min_length=1, description="a table [[trial]] for each")
     recording: RecordingTable = Field(

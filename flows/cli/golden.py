@@ -99,7 +99,7 @@ def known(data: Path | None, approve: bool, by: str | None, home: Path | None, j
     """Add the stored trials of recordings that ship in a definition, by hash, with their references.
 
     They are the laboratory's recordings of markers, with an expert's joint angles, and the demonstration's clips, which
-    have no other measurement: a person may approve their numbers.
+    have no other measurement: a person may approve their numbers. What is in the golden set already stays as it is.
 
     \b
     Examples:
@@ -113,7 +113,8 @@ def known(data: Path | None, approve: bool, by: str | None, home: Path | None, j
 
     with as_one_line():
         added = [asdict(one) for one in add_known(Settings.load(home), data=data, approve=approve, who=by)]
-    show({"added": added}, json_=json_, lines=lambda: _lines(added))
+    stays = ["All of them are in the golden set, and stay as they are; `biopose golden add` replaces one"]
+    show({"added": added}, json_=json_, lines=lambda: _lines(added) if added else stays)
 
 
 @golden.command("list")

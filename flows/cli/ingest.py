@@ -162,7 +162,7 @@ def _erase_withdrawn(settings: Settings) -> list[str]:
         if not who_is_to_be_erased(settings) or holder(settings.home, "up"):
             return []
         with exclusive(settings.home), exclusive(settings.home, "up"):
-            return [f"{athlete} withdrew consent, and is erased" for athlete in erase_withdrawn(settings)]
+            return [f"{one.athlete_id}: {line}" for one in erase_withdrawn(settings) for line in one.lines]
     except (BioposeError, WarehouseError, OSError) as error:
         return [f"who withdrew consent is not erased yet, and the next ingest tries again: {error}"]
 

@@ -45,10 +45,11 @@ def pages_server(settings: Settings, exposure: Exposure) -> list[str]:
 
 
 def erase_withdrawn() -> list[str]:
-    """Erases who withdrew consent and whose grace is over, while `biopose up` holds its lock; then ends."""
+    """Erases who withdrew consent, once their grace is over; prints what it did. `biopose up` holds its lock."""
     imports = "from tasks.settings import Settings; from tasks.locks import exclusive"
-    code = "settings = Settings.load()\nwith exclusive(settings.home):\n    erase_withdrawn(settings)"
-    return [sys.executable, "-c", f"{imports}; from tasks.withdrawals import erase_withdrawn\n{code}"]
+    code = "settings = Settings.load()\nwith exclusive(settings.home):\n    erased = erase_withdrawn(settings)\n"
+    report = "print(*(line for one in erased for line in one.lines), sep='\\n')"
+    return [sys.executable, "-c", f"{imports}; from tasks.withdrawals import erase_withdrawn\n{code}{report}"]
 
 
 def deploy(file: Path) -> list[str]:

@@ -32,6 +32,7 @@ from tasks.locks import exclusive, holder
 from tasks.registration import register_command
 from tasks.settings import Addresses, Settings, responds
 from tasks.withdrawals import who_is_to_be_erased
+from warehouse.errors import WarehouseError
 
 CHECKOUT = Path(__file__).parents[2]
 START_TIMEOUT_S = 180.0
@@ -39,6 +40,7 @@ POLL_S = 0.2
 WATCH_S = 1.0
 LOOK_S = 60.0  # between looks whether somebody is to be erased
 RETRY_S = 12 * 3600.0
+LONGEST_ERASURE_S = 6 * 3600.0  # every file of the home is read
 WORKER = "prefect-worker"
 
 
@@ -170,15 +172,18 @@ class _Services:
         self._next_look_s = time.monotonic() + LOOK_S
         try:
             return bool(who_is_to_be_erased(self._settings)) and holder(self._settings.home, "ingest") is None
-        except BioposeError as error:
+        except (BioposeError, WarehouseError) as error:
+            self._next_look_s = time.monotonic() + RETRY_S
             self._echo(str(error))
             return False
 
     def _erase(self) -> None:
         """Erase them while no server has a file of the home open."""
+        log = self._settings.logs / "erase.log"
+        log.unlink(missing_ok=True)
         try:
-            self._complete("erase", *programs.erase_withdrawn())
-            self._echo("Who withdrew consent, and whose grace is over, was erased.")
+            self._complete("erase", *programs.erase_withdrawn(), timeout_s=LONGEST_ERASURE_S)
+            self._echo(log.read_text(encoding="utf-8", errors="replace").rstrip())
         except BioposeError as error:
             self._next_look_s = time.monotonic() + RETRY_S
             self._echo(f"{error}\nThe erasure is tried again in {RETRY_S / 3600:.0f} hours.")
@@ -212,10 +217,15 @@ class _Services:
         child.start()
         return child
 
-    def _complete(self, name: str, *command: str) -> None:
-        """Run a program to its end."""
+    def _complete(self, name: str, *command: str, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Run a program to its end; one that is not at its end by then is stopped."""
         child = self._begin(name, *command)
-        self._until(child, lambda: child.exit_code is not None, ends=True)
+        try:
+            self._until(child, lambda: child.exit_code is not None, ends=True, timeout_s=timeout_s)
+        except BioposeError:
+            stop(child)  # else it would be at work beside what is started next, and be restarted as a server is
+            self._running.remove(child)
+            raise
         self._running.remove(child)
         if child.exit_code:
             raise child.failure(f"failed (exit code {child.exit_code})")
@@ -225,15 +235,17 @@ class _Services:
         file.write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
         self._complete("deploy", *programs.deploy(file))
 
-    def _until(self, child: Child, ready: Callable[[], bool], *, ends: bool = False) -> None:
+    def _until(
+        self, child: Child, ready: Callable[[], bool], *, ends: bool = False, timeout_s: float = START_TIMEOUT_S
+    ) -> None:
         """Wait until a program is ready; it may end meanwhile only if `ends`."""
-        for _ in range(int(START_TIMEOUT_S / POLL_S)):
+        for _ in range(int(timeout_s / POLL_S)):
             if not ends and child.exit_code is not None:
                 raise child.failure(f"ended while starting (exit code {child.exit_code})")
             if _is_ready(ready):
                 return
             self._stop.sleep(POLL_S)
-        raise child.failure(f"did not get ready within {START_TIMEOUT_S:.0f} s")
+        raise child.failure(f"did not get ready within {timeout_s:.0f} s")
 
     def _child(self, name: str, command: Sequence[str]) -> Child:
         log = self._settings.logs / f"{name}.log"

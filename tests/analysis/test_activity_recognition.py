@@ -135,6 +135,29 @@ def test_where_positions_are_not_known_nothing_is_recognised() -> None:
     assert activity_probabilities(replace(walker(), points_m={})) is None
 
 
+def test_a_part_of_a_step_is_not_called_none_of_the_activities() -> None:
+    one = MOTIONS["sprint"]()
+    quality = {name: np.where(one.time_s < 0.4, values, 0.0) for name, values in one.frame_quality.items()}
+    assert activity_probabilities(replace(one, frame_quality=quality)) is None
+
+
+@pytest.mark.parametrize("coordinate", ["knee_angle_l", "pelvis_tx"])
+def test_where_a_coordinate_is_never_determined_nothing_is_recognised(coordinate: str) -> None:
+    one = walker()
+    angles = {**one.coordinates, coordinate: np.full(len(one), np.nan)}
+    assert activity_probabilities(replace(one, coordinates=angles)) is None
+
+
+def test_frames_that_are_not_trusted_make_no_squat_of_standing() -> None:
+    one = likely("squat")["squat"]
+    squat = MOTIONS["squat"]()
+    lost = np.arange(len(squat)) > len(squat) // 2 + 5  # from the lowest point on, where the body seems to rise
+    quality = {name: np.where(lost, 0.0, values) for name, values in squat.frame_quality.items()}
+    found = activity_probabilities(replace(squat, frame_quality=quality))
+    assert found is not None
+    assert found["squat"] < 0.05 < one
+
+
 def test_a_sentence_names_the_likeliest_and_what_to_do() -> None:
     walked = recognition_sentence(quality_table(recognition_metrics(walker())))
     assert walked is not None

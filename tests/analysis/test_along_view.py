@@ -1,12 +1,16 @@
 """Foot strikes and toe-offs of somebody who walks towards the camera or away, of a recorded walk's keypoints."""
 
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from biopose.analysis.along_view import hides_contacts
+from biopose.analysis.along_view import HEEL, hides_contacts
+from biopose.analysis.cycles import cycle_metrics
+from biopose.analysis.gait_events import ALONG_VIEW_SD_S
 from biopose.analysis.motion import FRAME_QUALITY, Motion, motion_of_coordinates
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.body.anny import Body
@@ -39,7 +43,7 @@ def walk() -> tuple[ExpertMotion, Motion]:
 
 
 @cache
-def seen(*, away: bool, low: bool = False) -> Motion:
+def seen(*, away: bool, low: bool = False, farther_m: float = 0.0) -> Motion:
     """As if measured from the front or from behind, with errors of ERROR_PX that change slowly, and of depth."""
     one, _ = walk()
     q, n, rng = one.q, len(one.q), np.random.default_rng(0)
@@ -47,6 +51,7 @@ def seen(*, away: bool, low: bool = False) -> Motion:
     T = camera_pose(one, "front", keypoints_m)
     if away:
         T = T @ np.diag([-1.0, 1.0, -1.0, 1.0])
+    T[2, 3] += farther_m
     if low:
         T[:3, 3] -= T[:3, :3] @ [0.0, -0.9, 0.0]
     pixels = LENS.project(torch.from_numpy(keypoints_m @ T[:3, :3].T + T[:3, 3])).numpy()
@@ -100,9 +105,38 @@ def test_who_comes_nearer_has_contact_times() -> None:
         assert contact.value == pytest.approx(expected.value, abs=0.08)
 
 
-def test_a_camera_near_the_ground_sees_no_way_along_the_view() -> None:
-    motion = seen(away=False, low=True)
+@pytest.mark.parametrize("away", [False, True], ids=["nearer", "away"])
+@pytest.mark.parametrize(
+    "otherwise", [{"low": True}, {"farther_m": 4.5}], ids=["a camera near the ground", "somebody far away"]
+)
+def test_flat_rays_show_no_way_along_the_view(away: bool, otherwise: dict[str, Any]) -> None:
+    motion = seen(away=away, **otherwise)
     assert motion.along_view
     assert hides_contacts(motion)
-    found = {(one.metric, one.side): one for one in analyse_motion(motion, activity="walk")[1]}
+    events, metrics = analyse_motion(motion, activity="walk")
+    of_feet = [one for one in events if one.event in ("foot_strike", "foot_off")]
+    assert of_feet or "low" in otherwise
+    assert all((one.sd_s or 0.0) >= ALONG_VIEW_SD_S for one in of_feet)
+    found = {(one.metric, one.side): one for one in metrics}
     assert "along the camera's view" in (found["contact_time", "left"].reason or "")
+    assert not {"contact_time", "swing_time"} & {
+        one.metric for one in cycle_metrics(motion, events, (), activity="walk")
+    }
+
+
+def test_a_foot_of_which_one_point_alone_has_a_way_shows_none() -> None:
+    motion = seen(away=False)
+    feet = {side: points.copy() for side, points in motion.foot_points_m.items()}
+    feet["left"][:, HEEL, 2] = 0.0
+    assert hides_contacts(replace(motion, foot_points_m=feet))
+
+
+def test_contacts_whose_events_were_not_found_are_not_timed() -> None:
+    motion = seen(away=True)
+    events, metrics = analyse_motion(motion, activity="walk")
+    assert {one.side for one in events if one.event == "foot_strike" and (one.sd_s or 0.0) > ALONG_VIEW_SD_S} == {
+        "right"
+    }
+    found = {(one.metric, one.side): one for one in metrics}
+    assert found["contact_time", "left"].value == pytest.approx(0.64, abs=0.08)
+    assert "along the camera's view" in (found["contact_time", "right"].reason or "")

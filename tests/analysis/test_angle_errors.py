@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.motion import Motion, motion_of
 from biopose.outputs.trial import trial_table
-from biopose.skeleton.constant_errors import OWN_SD_DEG, PELVIS_SD_DEG, constant_sd_rad
+from biopose.skeleton.constant_errors import OWN_SD_DEG, PELVIS_SD_DEG, UNSEEN_ON_FILM_SD_DEG, constant_sd_rad
 from tests.analysis.motions import motion
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import measured, with_sd
@@ -42,6 +42,24 @@ def test_both_sides_err_alike(one: Motion) -> None:
     for name in ("hip_flexion", "knee_angle"):
         assert constant_sd_deg(one, **{f"{name}_l": 1.0, f"{name}_r": -1.0}) == pytest.approx(0.0, abs=1e-6)
     assert constant_sd_deg(one, knee_angle_l=0.5, knee_angle_r=0.5) == pytest.approx(OWN_SD_DEG["knee_angle"])
+
+
+def test_the_tilt_that_film_does_not_show_cancels_in_the_thighs_inclination(one: Motion) -> None:
+    names = ("pelvis_tilt", "hip_flexion_l", "hip_flexion_r", "knee_angle_r")
+    sd_deg = np.degrees(constant_sd_rad(names, of_film=True))
+    film = replace(
+        one, constant_sd=dict(zip(names, sd_deg, strict=True)), coordinate_sd=dict.fromkeys(names, np.zeros(len(one)))
+    )
+    alone = sd_of_sum(film, {"hip_flexion_r": 1.0})
+    np.testing.assert_allclose(alone, np.hypot(PELVIS_SD_DEG, UNSEEN_ON_FILM_SD_DEG["hip_flexion"]))
+    np.testing.assert_allclose(sd_of_sum(film, {"pelvis_tilt": 1.0}), PELVIS_SD_DEG)
+    thigh = {"pelvis_tilt": 1.0, "hip_flexion_r": 1.0}
+    np.testing.assert_allclose(sd_of_sum(film, thigh), OWN_SD_DEG["hip_flexion"])
+    shank = sd_of_sum(film, {**thigh, "knee_angle_r": -1.0})
+    np.testing.assert_allclose(shank, np.hypot(OWN_SD_DEG["hip_flexion"], OWN_SD_DEG["knee_angle"]))
+    both = sd_of_sum(film, {"hip_flexion_l": 1.0, "hip_flexion_r": -1.0})
+    np.testing.assert_allclose(both, 0.0, atol=1e-12)
+    np.testing.assert_allclose(person_sd_of_sum(film, thigh), OWN_SD_DEG["hip_flexion"])
 
 
 def test_what_varies_is_shared_in_the_sagittal_plane_alone(one: Motion) -> None:

@@ -71,6 +71,27 @@ def test_athletes_who_are_alike_count_as_one() -> None:
     assert found.se == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-4)
 
 
+def alike(seed: int, *, athletes: int, sessions: int) -> SessionMeans:
+    """Of athletes who do not differ at all: errors of 1 alone, and weekly sessions."""
+    weeks = np.tile(np.arange(float(sessions)), athletes)
+    values = 60 + 0.5 * weeks + np.random.default_rng(seed).standard_normal(len(weeks))
+    who = [f"a{n}" for n in np.repeat(np.arange(athletes), sessions)]
+    return SessionMeans(who, weeks, values, np.full(len(who), np.nan), ["camera"] * len(who))
+
+
+def test_where_slopes_end_at_a_variance_of_0_athletes_are_taken_to_change_alike() -> None:
+    found = change_over_time(means := alike(43, athletes=7, sessions=3))
+    assert found.sd_of_slopes is None
+    assert any("did not converge" in note and "a variance is estimated as 0" in note for note in found.notes)
+    assert found.per_week == pytest.approx(np.polyfit(means.weeks, means.values, 1)[0], abs=1e-3)
+
+
+def test_where_no_optimiser_leaves_a_variance_of_0_there_is_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_model, "OPTIMISERS", ["lbfgs"])  # ends there more often
+    with pytest.raises(ValueError, match=r"variance between athletes is estimated as 0.*no estimate is given"):
+        change_over_time(alike(0, athletes=7, sessions=2))
+
+
 def test_a_session_with_a_large_deviation_counts_for_less() -> None:
     even = simulated(3)
     values, sds = even.values.copy(), even.sds.copy()

@@ -207,7 +207,7 @@ def rollout(folder: Path, method: str, policy: Path | None) -> None:
         click.echo(f"verdict: {verdict}; {status['rollout']['comparison']['decision']['reason']}")
         against = [] if verdict == "pass" else ["--reason", f"rehearsal of the acts; the verdict is: {verdict}"]
         before = content_hash(snapshot)
-        reports.command("rollout", "canary", "--share", "0.3", *against)
+        reports.command("rollout", "canary", "--share", "0.5", *against)
         reports.command("rollout", "promote", *against)
         reports.command("rollout", "rollback", "--reason", "rehearsal of the rollback")
         click.echo(f"after the rollback the same is shown as before: {content_hash(snapshot) == before}")

@@ -179,9 +179,20 @@ def test_both_solvers_report_the_same_errors(person: SyntheticPerson, tmp_path: 
     some = replace(person.recording, time_s=person.recording.time_s[:20], positions_m=person.recording.positions_m[:20])
     noise = np.random.default_rng(0).normal(0, 0.01, some.positions_m.shape)
     write_trc(trial := tmp_path / "noisy.trc", replace(some, positions_m=some.positions_m + noise))
-    ours, theirs = (solve(person, tmp_path / "q.mot", markers=trial, solver=s) for s in ("biopose", "opensim"))
+    solvers = ("biopose", "opensim")
+    ours, theirs = (solve(person, tmp_path / f"{solver}.mot", markers=trial, solver=solver) for solver in solvers)
     assert ours.rms_mm == pytest.approx(theirs.rms_mm, rel=0.03)
     assert ours.rms_mm <= theirs.rms_mm
+    q, p = (read_mot(tmp_path / f"{solver}.mot", rotational=person.skeleton.rotational_names) for solver in solvers)
+    off_deg = np.degrees(np.abs(q.values - p.values).max(axis=0))
+    away = {
+        name: off for name, off in zip(q.names, off_deg, strict=True) if off > 1 and not name.startswith("pelvis_t")
+    }
+    assert theirs.away_from_best_fit == pytest.approx(away, abs=0.06)
+    assert away  # OpenSim's stops before the best fit
+    assert ours.away_from_best_fit is None
+    furthest = max(away, key=lambda name: away[name])
+    assert any(f"so many degrees: {furthest} {away[furthest]:.0f}," in line for line in theirs.lines())
 
 
 def test_standard_deviations_are_those_of_the_marker_error_and_what_is_constant(

@@ -13,11 +13,11 @@ from biopose.analysis.free_fall import GRAVITY_M_S2
 from biopose.analysis.motion import FRAME_QUALITY
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
-from biopose.evaluation.budget import StageErrors, budget_lines
+from biopose.evaluation.budget import StageErrors, budget_lines, evaluate_budget
 from biopose.evaluation.event_errors import PlateEvents
 from biopose.evaluation.events import event_lines
 from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
-from biopose.evaluation.film_intervals import interval_lines
+from biopose.evaluation.film_intervals import evaluate_intervals, interval_lines
 from biopose.evaluation.ground_errors import GroundErrors, ground_lines
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
 from biopose.evaluation.lab_video import ClipErrors
@@ -88,8 +88,15 @@ def test_the_coverage_of_each_coordinate_is_a_line(jump: SyntheticJump) -> None:
     q[:, one.coordinates.names.index("knee_angle_r")] += np.radians(5)
     sd = np.full(q.shape, np.radians(1.0))
     errors.add_angles(jump.motion, replace(one, coordinates=replace(one.coordinates, values=q), coordinate_sd=sd))
-    result = {"clips": 1, "mae_deg": errors.angles.group_mae_deg, "mae_by_coordinate_deg": errors.angles.mae_deg}
-    lines = {line.split()[0]: line.split()[1:] for line in interval_lines(result | errors.coverage())}
+    result = {
+        "clips": 1,
+        "refused": ["jumps1_side"],
+        "mae_deg": errors.angles.group_mae_deg,
+        "mae_by_coordinate_deg": errors.angles.mae_deg,
+    }
+    *coordinates, nobody = interval_lines(result | errors.coverage())
+    assert nobody == "Nobody was found in jumps1_side"
+    lines = {line.split()[0]: line.split()[1:] for line in coordinates}
     assert lines["knee_angle_r"] == ["5.00", "0.00"]
     assert lines["knee_angle_l"] == ["0.00", "1.00"]
 
@@ -149,8 +156,9 @@ def test_the_budget_counts_angles_and_root_height_with_and_without_the_filter(ju
     )
     assert unfiltered.angles.mae_deg["hip_flexion_r"] == pytest.approx(3)
     assert unfiltered.as_dict()["root_height_mm"] == pytest.approx(10, abs=0.5)
-    (line,) = budget_lines({"filter": unfiltered.as_dict()})[2:]
+    line, nobody = budget_lines({"budget": {"filter": unfiltered.as_dict()}, "refused": ["DJ1_front"]})[2:]
     assert line.split()[0] == "filter"
+    assert nobody == "Nobody was found in DJ1_front"
 
 
 def test_the_pelvis_is_as_much_too_high_and_feet_slide_as_far_as_the_measurement_is_moved() -> None:
@@ -196,3 +204,6 @@ def test_film_is_kept_and_a_clip_in_which_nobody_is_found_is_named(
     )
     assert result["refused"] == [clip.video.stem]
     assert event_lines(result, "synthetic")[-1] == f"Nobody was found in {clip.video.stem}"
+    for evaluated in (evaluate_budget, evaluate_intervals):
+        with pytest.raises(TrackingError, match=rf"nobody was found in any clip: {clip.video.stem}"):
+            evaluated(Film(1, iter([trial])), folder=tmp_path, threads=1)

@@ -40,6 +40,13 @@ def error(folder: Path, text: str) -> list[str]:
     return lines
 
 
+def test_a_session_of_the_future_is_refused_as_its_consent_would_hold_against_every_later_statement(
+    tmp_path: Path,
+) -> None:
+    (line,) = error(tmp_path, HEAD.replace("2026", "2062") + ANN + JUMP)
+    assert "date: found 2062-11-25; expected a day without quotes, such as 2026-11-25, today at the latest" in line
+
+
 def test_a_trial_has_everything_that_measuring_needs(tmp_path: Path) -> None:
     text = (
         HEAD

@@ -111,6 +111,18 @@ def test_who_withdrew_consent_since_is_hidden_in_a_restored_home(
     assert open_home(again.home).trials()["athlete_id"].to_list() == ["blue/bob"]
 
 
+def test_who_agreed_to_no_pictures_since_has_none_in_a_restored_home(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = back_up(settings, tmp_path / "backups")
+    monkeypatch.setattr("tasks.backup.STAMP", "9999")  # another second
+    ConsentRecord(settings.home).update({"blue/ann": Consent(frozenset({"numbers"}), date(2026, 11, 20))})
+    back_up(settings, tmp_path / "backups")
+    restore(made.folder, Settings(home=tmp_path / "again"))
+    overlays = (tmp_path / "again").rglob("overlay.mp4")
+    assert [path.read_text() for path in overlays] == [BOB.name]
+
+
 def test_frames_in_parquet_files_are_backed_up_restored_and_erased_too(settings: Settings) -> None:
     archive_frames(settings.warehouse, from_frames=1)
     publish_snapshot(settings.warehouse, settings.snapshot)

@@ -17,7 +17,7 @@ from biopose.skeleton.constant_errors import constant_sd_rad
 from tasks.compared_trial import ComparedTrial
 from tasks.comparison import DEFAULT_POLICY, compare, read_policy
 from tasks.criteria import criteria, too_bad
-from tasks.golden import GoldenSet
+from tasks.golden import GoldenSet, joint_angles
 from tasks.settings import Settings
 from warehouse.paired_runs import PairedRun
 from warehouse.rollouts import Offset
@@ -27,6 +27,7 @@ POLICY = read_policy(None)[0]
 OTHERS = ("pelvis_tilt", "hip_flexion_r", "hip_adduction_r", "ankle_angle_r", "lumbar_extension")
 COLUMNS = ("knee_angle_r_deg", "knee_angle_l_deg", "pelvis_tx_m", *(f"{name}_deg" for name in OTHERS))
 ATHLETES = 40  # all of the home's, so that none is missed
+ANGLES = len(joint_angles())
 
 
 def pair(
@@ -71,7 +72,7 @@ def decision(trials: list[ComparedTrial], failed: Mapping[str, str] | None = Non
 def with_reference(trials: list[ComparedTrial], *, errors: tuple[float, float], coverage: float) -> list[ComparedTrial]:
     """Trials with a measured reference: mean absolute errors of both, and the coverage of the candidate's intervals."""
     of_both = tuple(
-        ReferenceErrors(np.zeros(3), np.full(3, error), np.full(3, share), 30)
+        ReferenceErrors(np.zeros(ANGLES), np.full(ANGLES, error), np.full(ANGLES, share), 30)
         for error, share in zip(errors, (0.95, coverage), strict=True)
     )
     return [replace(one, errors=of_both) for one in trials]  # type: ignore[arg-type]
@@ -261,6 +262,14 @@ def test_single_trials_that_are_too_bad_are_named_the_worst_first() -> None:
         "blue/s/t1: quality 0.80 -> 0.30",
         "blue/s/t0: knee_angle differs by 40 degrees (root mean square)",
     ]
+
+
+def test_a_trial_that_differs_since_the_champion_was_wrong_is_not_too_bad() -> None:
+    differs = [of(pair(0, shift=40.0))]
+    assert too_bad(with_reference(differs, errors=(25.0, 3.0), coverage=0.95), POLICY) == []
+    assert too_bad(with_reference(differs, errors=(3.0, 25.0), coverage=0.95), POLICY) == too_bad(differs, POLICY)
+    (one,) = with_reference(differs, errors=(25.0, 3.0), coverage=0.95)
+    assert too_bad([replace(one, is_approved=True)], POLICY) == too_bad(differs, POLICY)
 
 
 def test_a_comparison_is_json_without_infinite_numbers() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from biopose.errors import BioposeError
+from biopose.io.consent import SCOPES, Consent
 from biopose.outputs.file_names import PICTURES
 from tasks.consent import leave_out_erased, refuse_withdrawn, remove_pictures
 from tasks.consent_record import NAME, ConsentRecord
@@ -39,11 +41,11 @@ activity = "squat"
 
 def inbox(folder: Path, sessions: Mapping[str, Mapping[str, str]]) -> Discovered:
     """By date, whether each athlete consents; each has one trial a session."""
-    for date, athletes in sessions.items():
-        session = folder / "blue" / f"on-{date}"
+    for day, athletes in sessions.items():
+        session = folder / "blue" / f"on-{day}"
         session.mkdir(parents=True, exist_ok=True)
         tables = [ATHLETE.format(name=name, consent=consent) for name, consent in athletes.items()]
-        (session / "session.toml").write_text(MANIFEST.format(session=session.name, date=date) + "".join(tables))
+        (session / "session.toml").write_text(MANIFEST.format(session=session.name, date=day) + "".join(tables))
         for name in athletes:
             (session / f"{name}.mp4").write_bytes(b"")
     return discover(folder)
@@ -90,15 +92,60 @@ def test_a_withdrawal_is_remembered_where_its_session_is_gone(tmp_path: Path) ->
     assert refuse_withdrawn(found, ConsentRecord(tmp_path)) == set()
 
 
+WITHDREW = Consent(frozenset(), date(2026, 2, 1))
+AT_FIRST = datetime(2026, 2, 1, 4, tzinfo=UTC)
+
+
+def a_month_later(folder: Path, sessions: Mapping[str, Mapping[str, str]], *, there: Sequence[str] = ()) -> list[str]:
+    """Who is to be erased after 30 days, once an ingest has read these sessions."""
+    ConsentRecord(folder).update({"blue/ann": WITHDREW}, now=datetime.now(UTC) - timedelta(days=31))
+    refuse_withdrawn(inbox(folder / "inbox", sessions), ConsentRecord(folder), there=there)
+    return ConsentRecord(folder).due(after_days=30)
+
+
 def test_who_withdrew_is_due_after_a_grace_that_no_later_night_begins_anew(tmp_path: Path) -> None:
-    for _ in range(2):
-        refuse_withdrawn(inbox(tmp_path, {"2026-02-01": {"ann": "false", "bob": "true"}}), ConsentRecord(tmp_path))
-        record = ConsentRecord(tmp_path)
-        assert record.due(after_days=30) == []
-    first = record.withdrawn["blue/ann"].since
-    assert record.due(after_days=30, now=first + timedelta(days=30)) == ["blue/ann"]
+    for day in (0, 29):
+        ConsentRecord(tmp_path).update({"blue/ann": WITHDREW}, now=AT_FIRST + timedelta(days=day))
+        assert ConsentRecord(tmp_path).due(after_days=30) == []
+    record = ConsentRecord(tmp_path)
+    record.update({}, now=AT_FIRST + timedelta(days=30))
+    assert record.due(after_days=30) == ["blue/ann"]
+    assert record.due(after_days=math.inf) == record.due(after_days=1e9) == []
     record.forget("blue/ann")
     assert "ann" not in (tmp_path / NAME).read_text()
+
+
+def test_time_alone_erases_nobody_as_a_manifest_may_have_been_corrected_since_the_last_ingest(tmp_path: Path) -> None:
+    record = ConsentRecord(tmp_path)
+    record.update({"blue/ann": WITHDREW}, now=AT_FIRST)
+    assert record.overdue(after_days=30, now=AT_FIRST + timedelta(days=40)) == ["blue/ann"]
+    assert record.due(after_days=30) == []
+    record.update({"blue/ann": Consent(frozenset(SCOPES), date(2026, 2, 1))}, now=AT_FIRST + timedelta(days=41))
+    assert record.withdrawn == {}
+
+
+def test_an_ingest_that_finds_no_other_statement_confirms_the_withdrawal(tmp_path: Path) -> None:
+    assert a_month_later(tmp_path, {"2026-01-01": {"ann": "true"}}) == ["blue/ann"]
+
+
+def test_a_statement_that_cannot_be_read_confirms_no_withdrawal(tmp_path: Path) -> None:
+    assert a_month_later(tmp_path, {"2026-02-01": {"ann": "ture"}}) == []  # no TOML
+    assert a_month_later(tmp_path, {"2026-02-01": {"ann": '"true"'}}) == []  # no consent
+
+
+def test_an_ingest_of_another_inbox_confirms_only_what_it_reads(tmp_path: Path) -> None:
+    elsewhere = ["blue/on-2026-01-31"]
+    assert a_month_later(tmp_path, {"2026-01-01": {"ann": "true"}}, there=elsewhere) == []
+    assert a_month_later(tmp_path, {"2026-01-01": {"ann": "true"}}, there=["red/far"]) == ["blue/ann"]
+    assert a_month_later(tmp_path, {"2026-02-01": {"ann": "false"}}, there=elsewhere) == ["blue/ann"]
+
+
+def test_a_clock_that_was_ahead_puts_no_erasure_off(tmp_path: Path) -> None:
+    record = ConsentRecord(tmp_path)
+    record.update({"blue/ann": WITHDREW}, now=AT_FIRST.replace(year=2062))
+    record.update({}, now=AT_FIRST)
+    record.update({}, now=AT_FIRST + timedelta(days=30))
+    assert record.due(after_days=30) == ["blue/ann"]
 
 
 def test_numbers_without_pictures_are_measured_and_earlier_pictures_removed(tmp_path: Path) -> None:
@@ -137,4 +184,4 @@ def test_trials_of_erased_people_are_left_out_and_counted_whatever_else_is_wrong
     record = ConsentRecord(tmp_path)
     assert refuse_withdrawn(found, record) == set()
     assert not (tmp_path / NAME).exists()
-    assert record.due(after_days=0, now=datetime.now(UTC)) == []
+    assert record.people == frozenset()

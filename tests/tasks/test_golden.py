@@ -245,6 +245,10 @@ def test_recordings_that_the_definition_knows_are_added_with_their_references_by
     assert CliRunner().invoke(golden, [*command, "--data", str(file.parent)]).exit_code == 0
     assert GoldenSet(settings).trials[TRIAL.trial_id].kind == "reference"
     definition.write_text(head)
+    again = CliRunner().invoke(golden, [*command, "--approve"])
+    assert "in the golden set, and stay as they are" in again.output
+    assert GoldenSet(settings).trials[TRIAL.trial_id].kind == "reference"
+    GoldenSet(settings).remove([TRIAL.trial_id])
     assert CliRunner().invoke(golden, [*command, "--approve"]).exit_code == 0
     assert GoldenSet(settings).trials[TRIAL.trial_id].kind == "approval"
 

@@ -1,7 +1,7 @@
 -- Normative bands of one metric over all teams, by sex, age and activity.
 -- Grain: a sex, age band, activity, side and method of measuring with enough athletes.
 -- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named. From
---   20 athletes on there are quartiles, from 41 the 5th and 95th percentile, each the mean of the five athletes about it, as
+--   20 athletes on there are quartiles, from 41 the 5th and 95th percentile, each from means of five athletes about it, as
 --   that of one would be a person's own value. Who may read some teams alone has the norms of all other teams. Who can ask
 --   before and after an athlete is added can still learn about that athlete. cameras is how many different ones the trials
 --   state, releases are those that measured them.
@@ -69,17 +69,23 @@ band AS (
     HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
 ),
 
--- A percentile is the mean of the five athletes about it, as that of one would be a person's own value.
+-- A percentile is interpolated between means of five athletes, as that of one would be a person's own value.
+smoothed AS (
+    SELECT
+        *,
+        list_transform(range(3, athletes - 1), lambda rank: list_avg(ordered[rank - 2:rank + 2])) AS of_five
+    FROM band
+),
+
 about AS (
     SELECT
         *,
         list_transform(
-            [0.05, 0.25, 0.5, 0.75, 0.95],
-            lambda share: list_avg(
-                ordered[round((athletes - 1) * share)::INTEGER - 1:round((athletes - 1) * share)::INTEGER + 3]
-            )
+            list_transform([0.05, 0.25, 0.5, 0.75, 0.95], lambda share: (athletes - 1) * share - 1),
+            lambda place: of_five[floor(place)::INTEGER]
+            + (place - floor(place)) * (of_five[ceil(place)::INTEGER] - of_five[floor(place)::INTEGER])
         ) AS percentile
-    FROM band
+    FROM smoothed
 )
 
 SELECT

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.ik.branches import Jump
 from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.ik.marker_faults import MarkerFault, ranges_of
+from biopose.skeleton.model import Skeleton
 
 # OpenSim's guidance (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
 POOR_FIT_MM = 40.0
@@ -21,7 +23,8 @@ HANDEDNESS = {
 }
 FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
 LIKE_A_GAP = 2  # frames
-STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED = 6, 6, 6
+STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED, COORDINATES_LISTED = 6, 6, 6, 6
+AWAY_DEG = 1.0  # from the best fit, which is named
 
 
 def doubt_lines(rms_mm: float, handedness: Mapping[str, Any] | None, *, lies_on_its_side: bool) -> list[str]:
@@ -127,6 +130,36 @@ def far_line(far: dict[str, dict[str, Any]]) -> list[str]:
     parts = [f"{n} in {frames_text(far[n]['frames'])} (up to {far[n]['max_mm']:.0f} mm)" for n in names]
     rest = [f"and {len(parts) - MARKERS_LISTED} more markers"] if len(parts) > MARKERS_LISTED else []
     return [f"above {FAR_MM:.0f} mm, OpenSim's limit for a marker: {'; '.join([*parts[:MARKERS_LISTED], *rest])}"]
+
+
+def away_from_best_fit(skeleton: Skeleton, found: IKSolution, best: IKSolution) -> dict[str, float]:
+    """By coordinate, the furthest first, how far a solution is at most from a better one of the same markers, degrees.
+
+    Args:
+        skeleton: of both.
+        found: the solution.
+        best: that of the least squares; only frames count in which its marker error is less.
+    """
+    names = [name for name in found.coordinates.names if name in skeleton.rotational_names]
+    better = np.flatnonzero(best.rms_m < found.rms_m)
+    values, expected = (one.coordinates.select(names).values[better] for one in (found, best))
+    expected = np.where(np.isnan(expected), values, expected)  # what is not determined is not better either
+    off_rad = np.abs(nearest_representation(skeleton, names, values, expected) - expected)
+    most = dict(zip(names, np.degrees(off_rad).max(axis=0, initial=0.0).tolist(), strict=True))
+    far = {name: round(degrees, 1) for name, degrees in most.items() if degrees > AWAY_DEG}
+    return dict(sorted(far.items(), key=lambda pair: -pair[1]))
+
+
+def away_line(away: Mapping[str, float]) -> list[str]:
+    """One line, the furthest first."""
+    if not away:
+        return []
+    listed = ", ".join(f"{name} {degrees:.0f}" for name, degrees in list(away.items())[:COORDINATES_LISTED])
+    rest = f" and {len(away) - COORDINATES_LISTED} more" if len(away) > COORDINATES_LISTED else ""
+    return [
+        f"NOT THE BEST FIT: OpenSim's solver stops before it, by up to so many degrees: {listed}{rest}; "
+        "--solver biopose reaches it"
+    ]
 
 
 def jumps_as_dicts(jumps: Iterable[Jump]) -> list[dict[str, Any]]:

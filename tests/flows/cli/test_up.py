@@ -25,6 +25,10 @@ from tasks.erased_people import ErasedPeople
 from tasks.settings import Addresses
 from tests.flows.prefect_server import START_TIMEOUT_S, Up, serving, wait_for
 from tests.flows.serving.test_deployment import health_check
+from tests.warehouse.trials import SyntheticTrial
+from warehouse import DATABASE, SNAPSHOT
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
 
 TICK = """
 import os, sys, time
@@ -87,6 +91,9 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with serving(home, project) as first:
         observed = TwoServices(first)
         _use(observed)
+    one = SyntheticTrial("jump")
+    load_trial(home / DATABASE, one.record, one.write(home / str(one.record["run"]["artifacts"])))
+    publish_snapshot(home / DATABASE, home / SNAPSHOT)
     ConsentRecord(home).update({"blue/ann": Consent(frozenset(), date(2026, 11, 20))})
     with serving(home, project, BIOPOSE_WITHDRAWN_DAYS="0") as second:
         observed.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}

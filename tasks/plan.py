@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,13 +169,21 @@ def discover(inbox: Path) -> Discovered:
     return found
 
 
-def has_new_video(inbox: Path, hashes: VideoHashes) -> bool:
+def has_new_video(inbox: Path, hashes: VideoHashes, *, quarantined: Collection[str] = ()) -> bool:
     """Whether an inbox names a video that no run has looked at yet, so that it will be measured, unless it is refused.
+
+    Args:
+        inbox: of sessions.
+        hashes: of the videos that could be read.
+        quarantined: trials in quarantine, which were looked at, too.
 
     Raises:
         ValueError: the inbox is no folder.
     """
-    return any(entry.kind == "video" and not hashes.knows(entry.file) for entry in discover(inbox).entries)
+    return any(
+        entry.kind == "video" and entry.trial_id not in quarantined and not hashes.knows(entry.file)
+        for entry in discover(inbox).entries
+    )
 
 
 def plan_trial(

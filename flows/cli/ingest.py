@@ -137,7 +137,7 @@ def run_ingest(
             from tasks.registration import register_once
 
             register_once(settings)
-        _begin_ahead(inbox.resolve(), settings)
+        _begin_ahead(inbox.resolve(), settings, is_retry=bool(retry))
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             account: dict[str, Any] = flow(
@@ -167,16 +167,18 @@ def _erase_withdrawn(settings: Settings) -> list[str]:
         return [f"who withdrew consent is not erased yet, and the next ingest tries again: {error}"]
 
 
-def _begin_ahead(inbox: Path, settings: Settings) -> None:
+def _begin_ahead(inbox: Path, settings: Settings, *, is_retry: bool) -> None:
     """While the server starts, which keeps one core busy: imports for the workers, where a video will be measured."""
     from tasks.dask_pool import import_ahead
     from tasks.plan import has_new_video
+    from tasks.quarantine import Quarantine
     from tasks.video_hash import VideoHashes
 
     if settings.dask_address:
         return
     with suppress(BioposeError, ValueError, OSError):  # the flow reports what is wrong with an inbox
-        if has_new_video(inbox, VideoHashes(settings.home / "video_hashes.json")):
+        quarantined = () if is_retry else {record.name for record in Quarantine(settings.quarantine)}
+        if has_new_video(inbox, VideoHashes(settings.home / "video_hashes.json"), quarantined=quarantined):
             import_ahead()
 
 

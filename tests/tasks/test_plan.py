@@ -66,6 +66,14 @@ def test_a_video_is_new_until_a_run_has_looked_at_it(tmp_path: Path) -> None:
     assert not has_new_video(tmp_path / "inbox", hashes)
 
 
+def test_a_video_that_cannot_be_read_is_not_new_once_it_is_in_quarantine(tmp_path: Path) -> None:
+    session, hashes = Session("beam"), VideoHashes(tmp_path / "hashes.json")
+    session.add("broken", "broken.mp4", start_s=0.0, frames=10)
+    (session.write(tmp_path / "inbox").parent / "broken.mp4").write_bytes(b"no video")
+    assert has_new_video(tmp_path / "inbox", hashes)
+    assert not has_new_video(tmp_path / "inbox", hashes, quarantined={"blue/beam/broken"})
+
+
 @pytest.mark.parametrize("method", MEASURING_METHODS)
 def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: MethodName, tmp_path: Path) -> None:
     pins = {stage: PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in METHODS[method].networks}

@@ -26,7 +26,7 @@ model = "lab.osim"
 
 
 def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
-    run: ObservedRun, tmp_path: Path
+    run: ObservedRun, server: dict[str, str], tmp_path: Path
 ) -> None:
     home, folder = copied_home(run.home, tmp_path / "home"), tmp_path / "inbox" / "lab" / "day"
     more = '\n[[trial]]\nmarkers = "squat1.trc"\nathlete = "ben"\nactivity = "squat"\nforces = "squat1.mot"\n'
@@ -40,7 +40,7 @@ def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
     checked = run_command("inbox", "check", tmp_path / "inbox", "--json")
     assert '"lab/day/cut", "kind": "markers"' in checked.stdout
 
-    account = run_ingest(tmp_path / "inbox", home, "--method", "keypoint_fit", expect=3, cores=1)
+    account = run_ingest(tmp_path / "inbox", home, "--method", "keypoint_fit", expect=3, server=server, cores=1)
     assert {trial["trial_id"] for trial in account["stored"]} == {"lab/day/walk1", "lab/day/squat1"}
     (refused,) = account["quarantined"]
     assert (refused["name"], refused["kind"], refused["stage"]) == ("lab/day/cut", "file", "probe")

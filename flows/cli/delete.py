@@ -56,13 +56,18 @@ def _change(settings: Settings, names: tuple[str, ...], *, restore: bool, json_:
     from tasks.locks import exclusive
     from tasks.user_name import user_name
     from warehouse.deleted import delete_trials, restore_trials
+    from warehouse.errors import QueryError
     from warehouse.snapshot import publish_snapshot
 
     with as_one_line(), exclusive(settings.home):
-        if restore:
-            trials = restore_trials(settings.warehouse, names)
-        else:
-            trials = delete_trials(settings.warehouse, names, who=user_name())
+        try:
+            if restore:
+                trials = restore_trials(settings.warehouse, names)
+            else:
+                trials = delete_trials(settings.warehouse, names, who=user_name())
+        except QueryError:
+            publish_snapshot(settings.warehouse, settings.snapshot)  # of a run that was killed before it did so
+            raise
         publish_snapshot(settings.warehouse, settings.snapshot)
         people = People(trials=tuple(trials))
         AuditLog(settings.home).append(user_name(), "restore" if restore else "delete", "trials", people)

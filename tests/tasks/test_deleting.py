@@ -24,7 +24,7 @@ from tests.warehouse.trials import SyntheticTrial
 from warehouse.archive import archive_frames, listed_files
 from warehouse.connection import ARCHIVE, opened_for_writing
 from warehouse.content import content_rows
-from warehouse.deleted import deleted_trials, restore_trials
+from warehouse.deleted import delete_trials, deleted_trials, restore_trials
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
 from warehouse.query import run_query, run_sql
@@ -114,6 +114,15 @@ def test_what_cannot_be_deleted_or_restored_is_explained(
 def test_a_trial_that_was_deleted_is_not_deleted_again(settings: Settings) -> None:
     run(settings, "delete", JUMP.trial_id)
     assert "deleted (`biopose delete --list`), or retired" in run(settings, "delete", JUMP.trial_id).output
+
+
+def test_a_deletion_that_was_killed_before_readers_had_it_is_completed_by_the_next(settings: Settings) -> None:
+    delete_trials(settings.warehouse, [JUMP.trial_id], who="ann")
+    assert shown(settings) == ["jump1", "jump2", "jump3"]  # as a kill before the snapshot leaves it
+    again = run(settings, "delete", JUMP.trial_id)
+    assert again.exit_code == 1
+    assert f"{JUMP.trial_id} is hidden already: deleted" in again.output
+    assert shown(settings) == ["jump2", "jump3"]
 
 
 def test_neither_manifest_nor_consent_shows_a_deleted_trial_again(settings: Settings) -> None:

@@ -109,7 +109,7 @@ def test_every_error_of_a_trial_is_reported_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ('activty = "walk"', "trial[1].activty (jump.mp4): is no key of this table; is activity meant?"),
         ("colour = 3", "its keys are file, athlete, id, activity"),
@@ -132,14 +132,16 @@ def test_every_error_of_a_trial_is_reported_at_once(tmp_path: Path) -> None:
         ("camera = 3", "expected a table [trial.camera]"),
     ],
 )
-def test_a_key_of_a_trial_that_cannot_be_is_named_with_what_is_expected(tmp_path: Path, line: str, told: str) -> None:
+def test_a_key_of_a_trial_that_cannot_be_is_named_with_what_is_expected(
+    tmp_path: Path, line: str, expected: str
+) -> None:
     message = refusal(tmp_path, HEAD + ANN + JUMP + line + "\n")
-    assert told in message
+    assert expected in message
     assert message.count("\n") == 0
 
 
 @pytest.mark.parametrize(
-    ("height", "told"),
+    ("height", "expected"),
     [
         (
             "178",
@@ -152,10 +154,10 @@ def test_a_key_of_a_trial_that_cannot_be_is_named_with_what_is_expected(tmp_path
         ("1" + "0" * 400, "athlete[1].height_m (ann): found 1000"),
     ],
 )
-def test_a_height_that_is_none_refuses_the_athletes_trials_alone(tmp_path: Path, height: str, told: str) -> None:
+def test_a_height_that_is_none_refuses_the_athletes_trials_alone(tmp_path: Path, height: str, expected: str) -> None:
     ben = f'[[athlete]]\nid = "ben"\nheight_m = {height}\nconsent = true\n'
     bens = '[[trial]]\nfile = "land.mp4"\nathlete = "ben"\n'
-    assert told in refusal(tmp_path, HEAD + ben.replace("ben", "ann") + JUMP)
+    assert expected in refusal(tmp_path, HEAD + ben.replace("ben", "ann") + JUMP)
     session = read(tmp_path, HEAD + ANN + ben + JUMP + bens)
     assert [trial.trial_id for trial in session.trials] == ["blue/jumps/jump"]
     assert "athlete[2].height_m (ben)" in session.refused[0].message
@@ -187,7 +189,7 @@ def test_consent_has_a_scope_and_a_date(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
         ('{scope = ["faces"]}', 'athlete[1].consent.scope (ann): found "faces"; expected ["numbers", "pictures"]'),
         ('{scope = ["pictures"]}', 'athlete[1].consent.scope (ann): found ["pictures"]; expected ["numbers", "pict'),
@@ -197,8 +199,8 @@ def test_consent_has_a_scope_and_a_date(tmp_path: Path) -> None:
         ('"yes"', 'athlete[1].consent (ann): found "yes"; expected true once the athlete has agreed'),
     ],
 )
-def test_a_consent_that_is_none_is_named_with_what_is_expected(tmp_path: Path, statement: str, told: str) -> None:
-    assert told in refusal(tmp_path, HEAD + ANN.replace("true", statement) + JUMP)
+def test_a_consent_that_is_none_is_named_with_what_is_expected(tmp_path: Path, statement: str, expected: str) -> None:
+    assert expected in refusal(tmp_path, HEAD + ANN.replace("true", statement) + JUMP)
 
 
 def test_an_unknown_athlete_is_named_with_those_that_are_known(tmp_path: Path) -> None:

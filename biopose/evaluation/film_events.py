@@ -32,6 +32,7 @@ from biopose.evaluation.lab_rendering import STEP, VIEWS, ExpertMotion, motion_o
 from biopose.evaluation.synthetic_jumps import PELVIS_POSTURE_SD_DEG, synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.pipeline import METHODS, Models
+from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
@@ -160,6 +161,33 @@ def _own_events(walk: Motion) -> PlateEvents:
     return PlateEvents(of_feet, None)
 
 
+def measured_film(
+    film: Film, *, folder: Path | None, models: Models, refused: list[str], progress: Callable[[str], None]
+) -> Iterator[tuple[FilmedTrial, str, PersonMeasurement]]:
+    """Render, perceive (or read what is kept of both) and measure each trial from each of its views.
+
+    Args:
+        film: what to film.
+        folder: that keeps film and detections; None: beside the assets.
+        models: that measure.
+        refused: clips in which nobody is found are added to it.
+        progress: called with the name of each clip before it.
+
+    Yields:
+        The trial, the view and the person.
+    """
+    for trial in film.trials:
+        for view in trial.views:
+            progress(f"{trial.motion.trial}_{view}")
+            clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
+            try:
+                person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
+            except TrackingError:
+                refused.append(clip.video.stem)
+                continue
+            yield trial, view, person
+
+
 def evaluate_film_events(
     film: Film,
     *,
@@ -186,20 +214,12 @@ def evaluate_film_events(
     models = Models.load(METHODS[method], threads=threads)
     overall, by_view, refused = EventErrors(), dict[str, EventErrors](), list[str]()
     ground, ground_by_view = GroundErrors(), dict[str, GroundErrors]()
-    for trial in film.trials:
-        for view in trial.views:
-            progress(f"{trial.motion.trial}_{view}")
-            clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
-            try:
-                person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
-            except TrackingError:
-                refused.append(clip.video.stem)
-                continue
-            motion = measured_motion(person)
-            for errors in (overall, by_view.setdefault(view, EventErrors())):
-                errors.add(motion, trial.truth, activity=trial.activity, methods=False)
-            for on_ground in (ground, ground_by_view.setdefault(view, GroundErrors())):
-                on_ground.add(person, trial.motion)
+    for trial, view, person in measured_film(film, folder=folder, models=models, refused=refused, progress=progress):
+        motion = measured_motion(person)
+        for errors in (overall, by_view.setdefault(view, EventErrors())):
+            errors.add(motion, trial.truth, activity=trial.activity, methods=False)
+        for on_ground in (ground, ground_by_view.setdefault(view, GroundErrors())):
+            on_ground.add(person, trial.motion)
     events = overall.events_dict() | {"by_view": {name: one.events_dict() for name, one in by_view.items()}}
     jump = overall.jump_dict() | {"by_view": {name: one.jump_dict() for name, one in by_view.items()}}
     contacts = {key: events[key] for key in ("mae_ms", "max_ms") if key in events}

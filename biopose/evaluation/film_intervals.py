@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from biopose.assets import assets_folder
 from biopose.errors import TrackingError
-from biopose.evaluation.film_events import Film
-from biopose.evaluation.lab_film import filmed, measured
+from biopose.evaluation.film_events import Film, measured_film
 from biopose.evaluation.lab_video import ClipErrors
 from biopose.pipeline import METHODS, Models
 from biopose.reconstruction.method_names import DEFAULT_METHOD
@@ -39,17 +37,9 @@ def evaluate_intervals(
     """
     models = Models.load(METHODS[DEFAULT_METHOD], threads=threads)
     errors, clips, refused = ClipErrors(), 0, list[str]()
-    for trial in film.trials:
-        for view in trial.views:
-            progress(f"{trial.motion.trial}_{view}")
-            clip = filmed(trial.motion, view, folder or assets_folder() / "film", models=models)
-            try:
-                person = measured(clip, height_m=trial.height_m, activity=trial.activity, models=models)
-            except TrackingError:
-                refused.append(clip.video.stem)
-                continue
-            errors.add_angles(trial.motion, person)
-            clips += 1
+    for trial, _, person in measured_film(film, folder=folder, models=models, refused=refused, progress=progress):
+        errors.add_angles(trial.motion, person)
+        clips += 1
     if not clips:
         raise TrackingError(f"nobody was found in any clip: {', '.join(refused)}")
     return {

@@ -1,17 +1,46 @@
 """Running the commands in tests, and what a refusal looks like."""
 
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from click.testing import CliRunner, Result
 
 from biopose.io.trc import write_trc
 from flows.cli.main import cli
 from tests.synthetic_person import SyntheticPerson
+
+
+def _all_commands(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            yield from _all_commands(child, (*path, name))
+
+
+COMMANDS = dict(_all_commands())
+
+
+def assert_parses(line: str, *, whole: bool = True) -> None:
+    """The commands, options and choices of a documented line exist; all that is required is there if it is whole."""
+    command, arguments = cli, shlex.split(line, comments=True)[1:]
+    while isinstance(command, click.Group) and arguments[:1] and arguments[0] in command.commands:
+        command = command.commands[arguments.pop(0)]
+    context = click.Context(command)
+    parsed, extra, _ = command.make_parser(context).parse_args(arguments)
+    assert not extra
+    if whole:
+        assert {p.name for p in command.params if p.required} <= set(parsed)
+    for parameter in command.params:
+        stated = parsed.get(parameter.name, "...")
+        if isinstance(parameter.type, click.Choice) and stated != "...":
+            parameter.type_cast_value(context, stated)
 
 
 def run(*arguments: object) -> Result:

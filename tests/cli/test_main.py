@@ -4,10 +4,8 @@ import json
 import os
 import pty
 import resource
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +18,13 @@ from click.testing import CliRunner
 from biopose.cli.command_line import Commands
 from biopose.io.mot import read_mot
 from biopose.skeleton.reader import read_osim
-from flows.cli.main import cli
-from tests.commands import in_a_process, run, with_gaps
+from tests.commands import COMMANDS, assert_parses, in_a_process, run, with_gaps
 from tests.reference_data import LAB, needs_shared_data
 from tests.synthetic_person import SyntheticPerson
 
 ROTATION_TOLERANCE_DEG = 0.05
 
 
-def all_commands(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, child in command.commands.items():
-            yield from all_commands(child, (*path, name))
-
-
-COMMANDS = dict(all_commands())
 every_command = pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "biopose")
 
 
@@ -58,18 +47,9 @@ def test_help_has_examples_of_the_command(path: tuple[str, ...]) -> None:
 
 
 @every_command
-def test_examples_are_commands_that_parse(
-    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_examples_are_commands_that_parse(path: tuple[str, ...]) -> None:
     for example in examples(run(*path, "--help").stdout):
-        command, arguments = cli, shlex.split(example)[1:]
-        while isinstance(command, click.Group) and arguments[:1] and arguments[0] in command.commands:
-            command = command.commands[arguments.pop(0)]
-        context = click.Context(command)
-        parsed, extra, _ = command.make_parser(context).parse_args(arguments)
-        assert not extra
-        assert {p.name for p in command.params if p.required} <= set(parsed)
+        assert_parses(example)
 
 
 @every_command

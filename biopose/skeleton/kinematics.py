@@ -13,18 +13,15 @@ Dynamics 24:1; Sherman, Seth & Delp 2011, Procedia IUTAM 2:241).
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.skeleton.functions import FunctionBank, PiecewisePolynomial
-from biopose.skeleton.model import GROUND, JointAxis, Skeleton
-from biopose.skeleton.multivariate import CoordinateFunction, Partial
+from biopose.skeleton import axis_rows
+from biopose.skeleton.functions import FunctionBank
+from biopose.skeleton.model import GROUND, Skeleton
 from biopose.skeleton.rotations import skew
 
 FRAMES_AT_ONCE = 1024
@@ -65,49 +62,17 @@ class Kinematics(torch.nn.Module):
         super().__init__()
         self.skeleton = skeleton
         self.body_scales: Tensor | None = None
-        self.axes: list[tuple[int, int, JointAxis]] = [
-            (joint, number, axis)
-            for joint, description in enumerate(skeleton.joints)
-            for number, axis in _displacements_first(description.axes)
-            if not axis.is_fixed
-            for axis in _rows_of(axis)
-        ]
+        self.axes = axis_rows.moving_axes(skeleton)
         n = len(skeleton.coordinates)
-        self.functions = FunctionBank([(_row_function(a), a.coordinate or 0) for _, _, a in self.axes], n_inputs=n)
+        self.functions = FunctionBank(axis_rows.functions(self.axes), n_inputs=n)
         self.couplings = torch.nn.ModuleList(
             FunctionBank([(c.function, c.independent)], n_inputs=n) for c in skeleton.couplings
         )
-        for name, table in (_geometry(skeleton) | self._row_tables()).items():
+        for name, table in (axis_rows.geometry(skeleton) | axis_rows.row_tables(skeleton, self.axes)).items():
             self.register_buffer(name, torch.from_numpy(table))
         self._index_rotations()
         self._index_levels()
         self.to(dtype=dtype, device=device)
-
-    def _row_tables(self) -> dict[str, NDArray[Any]]:
-        """Per moving axis: its direction in the parent body, where it belongs, and whether it grows with the parent."""
-        joints = self.skeleton.joints
-        direction = [joints[j].T_parent_joint[:3, :3] @ axis.direction for j, _, axis in self.axes]
-        scaling = [joints[j].child if axis.grows_with_child else joints[j].parent for j, _, axis in self.axes]
-        gains = [axis.gains * (body != GROUND) for (_, _, axis), body in zip(self.axes, scaling, strict=True)]
-        directions = np.array(direction).reshape(-1, 3)
-        rotational = [row for row, (_, number, _) in enumerate(self.axes) if number < 3]
-        cross_matrices = np.cross(directions[rotational][:, None], np.eye(3)).transpose(
-            0, 2, 1
-        )  # matrix @ v = direction x v
-        return {
-            "row_directions": directions,
-            "cross_matrices": cross_matrices,
-            "cross_matrices_squared": cross_matrices @ cross_matrices,
-            "translation_gains": np.array(gains).reshape(-1, 3),
-            "row_joints": np.array([joint for joint, _, _ in self.axes], dtype=np.int64),
-            "row_scaling_bodies": np.array(scaling, dtype=np.int64),
-            "row_parents": np.array([joints[joint].parent for joint, _, _ in self.axes], dtype=np.int64),
-            "row_coordinates": np.array([axis.coordinate or 0 for _, _, axis in self.axes], dtype=np.int64),
-            "joint_parents": np.array([joint.parent for joint in joints], dtype=np.int64),
-            "marker_bodies": np.array([marker.body for marker in self.skeleton.markers], dtype=np.int64),
-            "rotational_rows": np.array(rotational, dtype=np.int64),
-            "translational_rows": np.array([r for r in range(len(self.axes)) if r not in rotational], dtype=np.int64),
-        }
 
     def _index_rotations(self) -> None:
         """First, second ... rotations of the joints that have them: (joints, positions among rotational rows)."""
@@ -246,62 +211,16 @@ class Kinematics(torch.nn.Module):
         return torch.tensor(self.carries_marker, dtype=torch.bool).reshape(len(self.axes), -1).T
 
     @cached_property
-    def unscaled_offsets(self) -> Tensor:
-        """(M, B, 3) the part fixed in each body of the way from ground to each marker, unscaled, in its axes."""
-        skeleton = self.skeleton
-        offsets = torch.zeros(len(skeleton.markers), len(skeleton.bodies), 3, dtype=torch.float64)
-        for number, marker in enumerate(skeleton.markers):
-            offsets[number, marker.body] += torch.from_numpy(marker.location_m)
-            for body in skeleton.ancestors[marker.body]:
-                if body != GROUND:
-                    joint = skeleton.joints[body - 1]
-                    offsets[number, joint.parent] += torch.from_numpy(joint.T_parent_joint[:3, 3])
-                    offsets[number, body] -= torch.from_numpy(joint.T_child_joint[:3, 3])
-        return offsets
-
-    @cached_property
     def carries_marker(self) -> list[list[bool]]:
         """For each moving axis (A), whether it moves each marker (M)."""
         bodies = [marker.body for marker in self.skeleton.markers]
         ancestors = self.skeleton.ancestors
         return [[joint + 1 in ancestors[body] for body in bodies] for joint, _, _ in self.axes]
 
-
-def _row_function(axis: JointAxis) -> PiecewisePolynomial | Partial:
-    """The function of a row made by `_rows_of`."""
-    assert not isinstance(axis.function, CoordinateFunction)
-    return axis.function
-
-
-def _rows_of(axis: JointAxis) -> list[JointAxis]:
-    """An axis as rows of one coordinate each; their displacements (or rotations, about one direction) add up."""
-    if not isinstance(axis.function, CoordinateFunction):
-        return [axis]
-    return [
-        replace(axis, function=Partial(axis.function, axis.coordinates, i), coordinate=c, further_coordinates=())
-        for i, c in enumerate(axis.coordinates)
-    ]
-
-
-def _displacements_first(axes: tuple[JointAxis, ...]) -> list[tuple[int, JointAxis]]:
-    """A joint's numbered axes, each after those that rotate it: a joint's rotations do not rotate its displacements.
-
-    The second derivatives in `least_squares` rely on that order of rows.
-    """
-    numbered = [*enumerate(axes)]
-    return numbered[3:] + numbered[:3]
-
-
-def _geometry(skeleton: Skeleton) -> dict[str, NDArray[Any]]:
-    """Constants of the joints (J, ...) and markers (M, 3)."""
-    joints = skeleton.joints
-    after = [j.T_parent_joint[:3, :3] @ j.T_child_joint[:3, :3].T for j in joints]
-    return {
-        "R_after_rotations": np.array(after).reshape(-1, 3, 3),
-        "p_parent_joint": np.array([j.T_parent_joint[:3, 3] for j in joints]).reshape(-1, 3),
-        "p_child_joint": np.array([j.T_child_joint[:3, 3] for j in joints]).reshape(-1, 3),
-        "marker_locations": np.array([m.location_m for m in skeleton.markers]).reshape(-1, 3),
-    }
+    @cached_property
+    def unscaled_offsets(self) -> Tensor:
+        """(M, B, 3) the part fixed in each body of the way from ground to each marker, unscaled, in its axes."""
+        return torch.from_numpy(axis_rows.unscaled_offsets(self.skeleton))
 
 
 class Pose:

@@ -1,0 +1,53 @@
+"""Access to a home that has no users yet, nothing stored yet, or users that cannot be read."""
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from biopose.errors import VideoError
+from flows.pages.application import application
+from tasks.audit import AuditLog
+from tasks.quarantine import Quarantine, quarantine_record
+from tasks.settings import Settings
+from tasks.users import Users
+from tests.flows.pages.test_access import NAMES, sign_in, trial_of
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+
+def test_beyond_loopback_a_home_without_users_shows_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    load_trial(settings.warehouse, trial_of("blue/ann").record, trial_of("blue/ann").write(tmp_path / "files"))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    exposed = TestClient(application(settings, public_names=NAMES, is_on_loopback=False))
+    reply = exposed.get("/squad")
+    assert (reply.status_code, "<code>biopose user add NAME --team TEAM</code>" in reply.text) == (401, True)
+    assert 'href="/night"' not in reply.text  # would lead back to the form
+    local = TestClient(application(settings, public_names=NAMES))
+    assert "blue/ann" in local.get("/squad").text
+    assert [entry.who for entry in AuditLog(tmp_path).entries()] == ["this machine"]
+    Users(tmp_path).add("ann", ["blue"])
+    assert local.get("/squad").status_code == 401  # from the first user on
+
+
+def test_a_first_night_that_stored_nothing_shows_its_quarantine_to_the_teams_of_it(tmp_path: Path) -> None:
+    for name in ("blue/day/jump", "red/day/jump"):
+        error = VideoError(f"{name}.mp4: is a text, not a video")
+        Quarantine(tmp_path / "quarantine").put(quarantine_record(name, error, stage="probe", key="a", retry="again"))
+    settings = Settings(home=tmp_path)
+    everything = TestClient(application(settings, public_names=NAMES)).get("/night")
+    assert (everything.status_code, everything.text.count("is a text, not a video")) == (200, 2)
+    assert "Nothing is stored yet." in everything.text
+    users = Users(tmp_path)
+    tokens = {team: users.add(team, [team]) for team in ("blue", "green")}
+    for team, (status, shown) in {"blue": (200, "blue/day/jump"), "green": (503, "Nothing is measured yet")}.items():
+        visitor = TestClient(application(settings, public_names=NAMES), follow_redirects=False)
+        assert sign_in(visitor, tokens[team]) == 303
+        reply = visitor.get("/night")
+        assert (reply.status_code, shown in reply.text, "red/" in reply.text) == (status, True, False)
+
+
+def test_where_the_users_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:
+    (tmp_path / "users.json").write_text("{")
+    reply = TestClient(application(Settings(home=tmp_path), public_names=NAMES)).get("/squad")
+    assert (reply.status_code, reply.text) == (503, "The users of this server cannot be checked.")

@@ -82,6 +82,24 @@ class DeletedTrial:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """What was asked for, by whether there was something to do.
+
+    Attributes:
+        now: ids of the trials that were changed.
+        before: of those that were as asked for already, as by a process that was killed.
+    """
+
+    now: tuple[str, ...]
+    before: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The ids of both."""
+        return (*self.now, *self.before)
+
+
+@dataclass(frozen=True)
 class OldRun:
     """A run whose time is over.
 
@@ -96,8 +114,8 @@ class OldRun:
     is_deleted: bool
 
 
-def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[str]:
-    """Delete trials, or all of a session.
+def delete_trials(database: Path, names: Collection[str], *, who: str) -> Changed:
+    """Delete trials, or all of a session; done again, it changes nothing.
 
     Args:
         database: of the writer.
@@ -105,7 +123,7 @@ def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[s
         who: does it.
 
     Returns:
-        The ids of the trials that are no longer shown.
+        The ids of the trials that are shown no longer, and of those that had been deleted before.
 
     Raises:
         QueryError: there is no such trial or session that is shown; the message has the nearest; nothing is changed.
@@ -118,49 +136,56 @@ def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[s
         for trial, session, is_retired, *_ in rows:
             if not is_retired:
                 sessions.setdefault(str(session), []).append(str(trial))
+        kept = _restorable(connection)
         chosen: dict[str, None] = {}
+        before: dict[str, None] = {}
         for name in names:
-            if name not in there and name not in sessions:
+            if name in there or name in sessions:
+                chosen.update(dict.fromkeys(sessions.get(name, [name])))
+            elif gone := _named(name, kept):
+                before.update(dict.fromkeys(gone))
+            else:
                 hidden = any(name in (trial, session) for trial, session, *_ in rows)
                 raise QueryError(_unknown(name, [*there, *sessions], hidden=hidden))
-            chosen.update(dict.fromkeys(sessions.get(name, [name])))
         retire(connection, list(chosen))
         for trial in chosen:
             sha256, athlete = there[trial]
             connection.execute(
                 "INSERT OR REPLACE INTO deleted_trial VALUES (?, ?, now(), ?, true, ?)", [trial, sha256, who, athlete]
             )
-    return list(chosen)
+    return Changed(tuple(chosen), tuple(before))
 
 
-def restore_trials(database: Path, names: Collection[str]) -> list[str]:
+def restore_trials(database: Path, names: Collection[str]) -> Changed:
     """Show trials again that were deleted, or all of a session; each shows what it showed, or what is promoted since.
 
     Returns:
-        The ids of the trials.
+        The ids of the trials that are shown again, and of those that had been shown before.
 
     Raises:
-        QueryError: it was not deleted, or its runs are removed, or another recording is shown under its name.
+        QueryError: it is not there, or its runs are removed, or another recording is shown under its name.
         WarehouseBusyError: another process has it open.
     """
     with opened_for_writing(database) as connection, transaction(connection):
-        kept = [one for one in _deleted(connection) if one.is_restorable]
+        kept = _restorable(connection)
+        rows = connection.execute("SELECT trial_id FROM trial_manifest WHERE NOT is_retired ORDER BY 1").fetchall()
+        shown = [str(trial) for (trial,) in rows]
         restored: dict[str, None] = {}
+        before: dict[str, None] = {}
         for name in names:
-            found = [one.trial_id for one in kept if name in (one.trial_id, one.trial_id.rpartition("/")[0])]
-            if not found:
-                names_there = [one.trial_id for one in kept]
-                raise QueryError(f"{name}: no deleted trial can be restored; {suggestion(name, names_there)}")
-            restored.update(dict.fromkeys(found))
+            if found := _named(name, kept):
+                restored.update(dict.fromkeys(found))
+            elif found := _named(name, shown):
+                before.update(dict.fromkeys(found))
+            else:
+                raise QueryError(f"{name}: no deleted trial can be restored; {suggestion(name, kept)}")
+        if taken := sorted(restored.keys() & set(shown)):
+            raise QueryError(f"{taken[0]}: another recording is shown under this name; delete that one first")
         for trial in restored:
-            if connection.execute(
-                "SELECT 1 FROM trial_manifest WHERE trial_id = ? AND NOT is_retired", [trial]
-            ).fetchall():
-                raise QueryError(f"{trial}: another recording is shown under this name; delete that one first")
             connection.execute("DELETE FROM deleted_trial WHERE trial_id = ? AND is_restorable", [trial])
             connection.execute("UPDATE trial_manifest SET is_retired = false WHERE trial_id = ?", [trial])
             refresh_current(connection, trial)
-    return list(restored)
+    return Changed(tuple(restored), tuple(before))
 
 
 def deleted_trials(database: Path) -> list[DeletedTrial]:
@@ -248,7 +273,17 @@ def _deleted(connection: duckdb.DuckDBPyConnection) -> list[DeletedTrial]:
     return [DeletedTrial(*row) for row in connection.execute(DELETED).fetchall()]
 
 
+def _restorable(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The ids of the deleted trials that can be restored."""
+    return [one.trial_id for one in _deleted(connection) if one.is_restorable]
+
+
+def _named(name: str, trials: list[str]) -> list[str]:
+    """Those of the trials that are a name's: the trial itself, or all of the session."""
+    return [trial for trial in trials if name in (trial, trial.rpartition("/")[0])]
+
+
 def _unknown(name: str, names: list[str], *, hidden: bool) -> str:
     if hidden:
-        return f"{name} is hidden already: deleted (`biopose delete --list`), or retired by its manifest or for consent"
+        return f"{name} is hidden already: retired by its manifest or for consent, or deleted for good"
     return f"there is no trial or session {name!r}; {suggestion(name, names)}"

@@ -30,7 +30,8 @@ def delete(names: tuple[str, ...], restore: bool, list_: bool, home: Path | None
 
     It disappears from queries, exports and pages at once, and the same recording is not measured again; another under
     the same name is. For BIOPOSE_DELETED_DAYS, by default 30, --restore shows it again as it was; then the next ingest,
-    or `biopose prune`, removes its rows and files for good. To remove a person at once, use `biopose erase`.
+    or `biopose prune`, removes its rows and files for good. To remove a person at once, use `biopose erase`. What was
+    interrupted is completed by running it again.
 
     \b
     Examples:
@@ -56,28 +57,24 @@ def _change(settings: Settings, names: tuple[str, ...], *, restore: bool, json_:
     from tasks.locks import exclusive
     from tasks.user_name import user_name
     from warehouse.deleted import delete_trials, restore_trials
-    from warehouse.errors import QueryError
     from warehouse.snapshot import publish_snapshot
 
     with as_one_line(), exclusive(settings.home):
-        try:
-            if restore:
-                trials = restore_trials(settings.warehouse, names)
-            else:
-                trials = delete_trials(settings.warehouse, names, who=user_name())
-        except QueryError:
-            publish_snapshot(settings.warehouse, settings.snapshot)  # of a run that was killed before it did so
-            raise
+        if restore:
+            changed = restore_trials(settings.warehouse, names)
+        else:
+            changed = delete_trials(settings.warehouse, names, who=user_name())
         publish_snapshot(settings.warehouse, settings.snapshot)
-        people = People(trials=tuple(trials))
-        AuditLog(settings.home).append(user_name(), "restore" if restore else "delete", "trials", people)
-    done = "shown again" if restore else "no longer shown"
-    lines = [f"{trial} is {done}" for trial in trials]
-    if not restore:
+        AuditLog(settings.home).append(
+            user_name(), "restore" if restore else "delete", "trials", People(trials=changed.all)
+        )
+    done, before = ("shown again", "is shown already") if restore else ("no longer shown", "was deleted before")
+    lines = [*(f"{trial} is {done}" for trial in changed.now), *(f"{trial} {before}" for trial in changed.before)]
+    if changed.now and not restore:
         lines.append(
             f"For {settings.deleted_days:g} days `biopose delete --restore` takes it back; then it is removed for good"
         )
-    show({"restored" if restore else "deleted": trials}, json_=json_, lines=lambda: lines)
+    show({"restored" if restore else "deleted": list(changed.all)}, json_=json_, lines=lambda: lines)
 
 
 def _list(settings: Settings, *, json_: bool) -> None:

@@ -84,10 +84,13 @@ def _erase(settings: Settings, athlete: str, *, dry_run: bool, yes: bool, json_:
 
     try:
         erasure = plan_erasure(settings, athlete)
-    except QueryError as error:
-        if when := ErasedPeople(settings.home).erased_at(athlete):
-            raise click.ClickException(f"{athlete} was erased at {when} (UTC) already") from error
-        raise
+    except QueryError:
+        when = ErasedPeople(settings.home).erased_at(athlete)
+        if when is None:
+            raise
+        line = f"{athlete} was erased at {when} (UTC) already"
+        show({"athlete": athlete, "erased_at": when}, json_=json_, lines=lambda: [line])
+        return
     videos = [str(video) for video in videos_in_inbox(settings, erasure)]
     found = _counts(erasure) | {"videos_in_inbox": videos}
     if dry_run:

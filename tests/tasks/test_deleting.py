@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_trial_or_session_disappears_at_once_and_comes_back_as_it_was(
     ("arguments", "code", "message"),
     [
         (("blue/2026-11-25-jumps/jump",), 1, "there is no trial or session 'blue/2026-11-25-jumps/jump'; nearest"),
-        (("--restore", JUMP.trial_id), 1, "no deleted trial can be restored"),
+        (("--restore", "blue/none"), 1, "no deleted trial can be restored"),
         ((), 2, "give a trial or a session, or --list"),
         (("--list", JUMP.trial_id), 2, "--list"),
         ((JUMP.trial_id, "blue/none"), 1, "there is no trial or session 'blue/none'"),
@@ -111,18 +112,29 @@ def test_what_cannot_be_deleted_or_restored_is_explained(
     assert shown(settings) == ["jump1", "jump2", "jump3"]
 
 
-def test_a_trial_that_was_deleted_is_not_deleted_again(settings: Settings) -> None:
-    run(settings, "delete", JUMP.trial_id)
-    assert "deleted (`biopose delete --list`), or retired" in run(settings, "delete", JUMP.trial_id).output
+def test_a_trial_that_its_manifest_retired_is_not_deleted(settings: Settings) -> None:
+    retire_trials(settings.warehouse, {"blue/2026-11-25-jumps": [OTHER.trial_id]})
+    result = run(settings, "delete", JUMP.trial_id)
+    assert (result.exit_code, "is hidden already: retired by its manifest" in result.output) == (1, True)
 
 
-def test_a_deletion_that_was_killed_before_readers_had_it_is_completed_by_the_next(settings: Settings) -> None:
-    delete_trials(settings.warehouse, [JUMP.trial_id], who="ann")
-    assert shown(settings) == ["jump1", "jump2", "jump3"]  # as a kill before the snapshot leaves it
-    again = run(settings, "delete", JUMP.trial_id)
-    assert again.exit_code == 1
-    assert f"{JUMP.trial_id} is hidden already: deleted" in again.output
-    assert shown(settings) == ["jump2", "jump3"]
+@pytest.mark.parametrize("is_published", [False, True])
+def test_a_deletion_and_a_restoring_that_were_killed_are_completed_by_running_them_again(
+    settings: Settings, is_published: bool
+) -> None:
+    for change, arguments, left, before in (
+        (partial(delete_trials, who="ann"), (), ["jump2", "jump3"], "was deleted before"),
+        (restore_trials, ("--restore",), ["jump1", "jump2", "jump3"], "is shown already"),
+    ):
+        change(settings.warehouse, [JUMP.trial_id])
+        if is_published:  # killed before the audit log's line
+            publish_snapshot(settings.warehouse, settings.snapshot)
+        again = run(settings, "delete", *arguments, JUMP.trial_id)
+        assert (again.exit_code, again.output) == (0, f"{JUMP.trial_id} {before}\n")
+        assert shown(settings) == left
+    entries = list(AuditLog(settings.home).entries())
+    assert [entry.act for entry in entries] == ["delete", "restore"]
+    assert {entry.trials for entry in entries} == {(AuditLog(settings.home).pseudonym(JUMP.trial_id),)}
 
 
 def test_neither_manifest_nor_consent_shows_a_deleted_trial_again(settings: Settings) -> None:

@@ -8,7 +8,7 @@ A state is what is to be done next. Whatever is interrupted goes on from its sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Literal
@@ -105,6 +105,7 @@ class ShadowCost:
         champion_frames: of all trials that the champion measured.
         processor_s: of the candidate's runs, without the results that both share; None: not known.
         champion_processor_s: of the champion's runs of the same trials, all of them.
+        shared: by stage, of how many of these trials its result is the champion's, and was not made again.
         seconds: from the draw of the sample to the comparison, pauses included; None: not yet there.
     """
 
@@ -113,6 +114,7 @@ class ShadowCost:
     champion_frames: int
     processor_s: float | None
     champion_processor_s: float | None
+    shared: Mapping[str, int]
     seconds: float | None
 
     @property
@@ -120,9 +122,10 @@ class ShadowCost:
         """For a person."""
         text = f"{self.trials} trials, {self.frames} frames; the champion has measured {self.champion_frames} here"
         if self.processor_s is not None and self.champion_processor_s is not None:
+            once = ", ".join(f"{stage} ({trials} of {self.trials})" for stage, trials in sorted(self.shared.items()))
             text += (
-                f"; {self.processor_s:.0f} processor seconds beside results that both share, the champion's "
-                f"{self.champion_processor_s:.0f} with them"
+                f"; once for both: {once or 'no stage'}; {self.processor_s:.0f} processor seconds for the rest, "
+                f"the champion's {self.champion_processor_s:.0f} for all stages of these trials"
             )
         return text if self.seconds is None else f"{text}; {self.seconds:.0f} s with all pauses"
 
@@ -142,22 +145,20 @@ of_stages AS (
     JOIN run_cost USING (run_number)
     WHERE release_id IN ($candidate, $champion) AND trial_id IN (FROM sampled)
 ),
-own AS (  -- a result that both share has the same cost in both, to the last digit
-    SELECT processor_s
-    FROM of_stages AS mine
-    WHERE release_id = $candidate AND NOT EXISTS (
-        FROM of_stages AS other
-        WHERE other.release_id = $champion
-            AND (other.trial_id, other.stage, other.processor_s, other.wall_s)
-            = (mine.trial_id, mine.stage, mine.processor_s, mine.wall_s)
-    )
+of_candidate AS (  -- a result that both share has the same cost in both, to the last digit
+    SELECT stage, processor_s, (trial_id, stage, processor_s, wall_s) IN (
+        SELECT (trial_id, stage, processor_s, wall_s) FROM of_stages WHERE release_id = $champion
+    ) AS is_shared
+    FROM of_stages
+    WHERE release_id = $candidate
 )
 SELECT
     count(*) FILTER (release_id = $candidate AND is_sampled),
     coalesce(sum(frames) FILTER (release_id = $candidate AND is_sampled), 0)::BIGINT,
     coalesce(sum(frames) FILTER (release_id = $champion), 0)::BIGINT,
-    (SELECT sum(processor_s) FROM own),
+    (SELECT coalesce(sum(processor_s) FILTER (NOT is_shared), 0) FROM of_candidate HAVING count(*) > 0),
     sum(processor_s) FILTER (release_id = $champion AND is_sampled),
+    (SELECT coalesce(histogram(stage), MAP {}) FROM of_candidate WHERE is_shared),
     (
         SELECT epoch(min(noted_at) FILTER (to_state = 'compare') - min(noted_at) FILTER (to_state = 'shadow'))
         FROM rollout_transition

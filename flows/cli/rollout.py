@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
-from functools import partial
+from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +31,7 @@ UNITS: tuple[Unit, ...] = ("athlete", "team", "trial")
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
 
 with_reason = click.option("--reason", required=True, help="Kept with the act.")
+against_the_gate = click.option("--reason", help="Needed against the gate, and kept for ever.")
 
 
 @click.group(cls=Commands)
@@ -56,6 +56,24 @@ def rollout() -> None:
 def command_of_home(function: Callable[..., None]) -> click.Command:
     """A command of the group, on a home."""
     return rollout.command()(with_home(function))
+
+
+def act(recorded_as: Act) -> Callable[[Callable[..., object]], click.Command]:
+    """A command that changes what is shown, held by the home's lock and recorded; then it shows how things stand.
+
+    Args:
+        recorded_as: in the audit log.
+    """
+
+    def command_of(change: Callable[..., object]) -> click.Command:
+        @wraps(change)
+        def command(home: Path | None, json_: bool, **given: Any) -> None:
+            found = _changed(home, partial(change, **given), recorded_as)
+            show(found, json_=json_, lines=lambda: status_lines(found))
+
+        return command_of_home(command)
+
+    return command_of
 
 
 @command_of_home
@@ -161,7 +179,7 @@ def report(home: Path | None, json_: bool) -> None:
     show({"page": str(page)}, json_=json_, lines=lambda: [str(page)])
 
 
-@command_of_home
+@act("canary")
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True),
@@ -169,11 +187,9 @@ def report(home: Path | None, json_: bool) -> None:
 )
 @click.option("--of", "unit", type=click.Choice(UNITS), default="athlete", show_default=True, help="Unit of the share.")
 @click.option("--team", "teams", multiple=True, help="A team that is in it besides.")
-@click.option("--reason", help="Needed against the gate, and kept for ever.")
+@against_the_gate
 @as_json
-def canary(
-    home: Path | None, share: float | None, unit: Unit, teams: tuple[str, ...], reason: str | None, json_: bool
-) -> None:
+def canary(settings: Settings, share: float | None, unit: Unit, teams: tuple[str, ...], reason: str | None) -> None:
     """Show the candidate's numbers to a share first; nights measure these trials with it, all others as before.
 
     Who is chosen follows from a hash, so that it is the same every night; a larger share holds the smaller one. The
@@ -185,20 +201,17 @@ def canary(
       biopose rollout canary --share 0.1
       biopose rollout canary --team blue
     """
+    from tasks.promotion import show_canary
+
     if share is None and not teams:
         raise click.UsageError("a canary needs --share or --team")
-    _change(
-        home,
-        "canary",
-        lambda acts, settings: acts.show_canary(settings, share=share or 0.0, unit=unit, teams=teams, reason=reason),
-        json_=json_,
-    )
+    show_canary(settings, share=share or 0.0, unit=unit, teams=teams, reason=reason)
 
 
-@command_of_home
-@click.option("--reason", help="Needed against the gate, and kept for ever.")
+@act("promote")
+@against_the_gate
 @as_json
-def promote(home: Path | None, reason: str | None, json_: bool) -> None:
+def promote(settings: Settings, reason: str | None) -> None:
     """Make the candidate of the last rollout the release in use.
 
     Each trial then shows the last release that measured it: those of the sample the candidate's numbers, the others
@@ -209,13 +222,15 @@ def promote(home: Path | None, reason: str | None, json_: bool) -> None:
       biopose rollout promote
       biopose rollout promote --reason "the margin of hip_flexion is too narrow for squats"
     """
-    _change(home, "promote", lambda acts, settings: acts.promote(settings, reason=reason), json_=json_)
+    from tasks.promotion import promote
+
+    promote(settings, reason=reason)
 
 
-@command_of_home
+@act("roll back")
 @with_reason
 @as_json
-def rollback(home: Path | None, reason: str, json_: bool) -> None:
+def rollback(settings: Settings, reason: str) -> None:
     """End the canary, else make the release before the promoted one the release in use; trials show what they showed.
 
     Trials that the later release alone measured are not current until an ingest measures them.
@@ -224,33 +239,39 @@ def rollback(home: Path | None, reason: str, json_: bool) -> None:
     Example:
       biopose rollout rollback --reason "knee angles of sprints jump"
     """
-    _change(home, "roll back", lambda acts, settings: acts.roll_back(settings, reason=reason), json_=json_)
+    from tasks.promotion import roll_back
+
+    roll_back(settings, reason=reason)
 
 
-@command_of_home
+@act("abort")
 @with_reason
 @as_json
-def abort(home: Path | None, reason: str, json_: bool) -> None:
+def abort(settings: Settings, reason: str) -> None:
     """End the open rollout, with its canary; what its candidate measured stays stored, and not current.
 
     \b
     Example:
       biopose rollout abort --reason "wrong version"
     """
-    _change(home, "abort", lambda acts, settings: acts.abort(settings, reason=reason), json_=json_)
+    from tasks.promotion import abort
+
+    abort(settings, reason=reason)
 
 
-@command_of_home
+@act("finish")
 @with_reason
 @as_json
-def finish(home: Path | None, reason: str, json_: bool) -> None:
+def finish(settings: Settings, reason: str) -> None:
     """End the watch of a promoted release before its nights are over; the release stays.
 
     \b
     Example:
       biopose rollout finish --reason "checked by hand"
     """
-    _change(home, "finish", lambda acts, settings: acts.finish(settings, reason=reason), json_=json_)
+    from tasks.promotion import finish
+
+    finish(settings, reason=reason)
 
 
 @command_of_home
@@ -274,7 +295,6 @@ def backfill(home: Path | None, since: datetime, until: datetime | None, json_: 
     if last < since.date():
         raise click.UsageError(f"--until {last} lies before --since {since.date()}")
     settings = Settings.load(home)
-    refuse_without_warehouse(settings)
     found = _run(_backfill_flow, settings, json_=json_, since=since.date(), until=last)
     show(found, json_=json_, lines=lambda: backfill_lines(found))
     if found["failed"] or found["ended_at"] is None:
@@ -298,6 +318,7 @@ def _run(load: Callable[[], Flow], settings: Settings, /, *, json_: bool, **give
     from biopose.io.loading import without_garbage_collection
     from flows.serving.ingest_server import ingest_server
 
+    refuse_without_warehouse(settings)
     with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         with without_garbage_collection():
             from tasks.registration import register_once
@@ -309,12 +330,11 @@ def _run(load: Callable[[], Flow], settings: Settings, /, *, json_: bool, **give
             return flow(home=str(settings.home), **given)
 
 
-def _change(home: Path | None, name: Act, act: Callable[[ModuleType, Settings], Any], *, json_: bool) -> None:
-    """An act of `tasks.promotion` on the home, held by its lock and recorded; then how things stand."""
+def _changed(home: Path | None, change: Callable[[Settings], object], act: Act) -> dict[str, Any]:
+    """How things stand after a change of the home."""
     from biopose.io.loading import without_garbage_collection
 
     with as_one_line(), without_garbage_collection(stays=False):  # loading MLflow's client is most of what an act takes
-        from tasks import promotion
         from tasks.audit import AuditLog
         from tasks.locks import exclusive
         from tasks.rollout_status import rollout_status
@@ -324,7 +344,7 @@ def _change(home: Path | None, name: Act, act: Callable[[ModuleType, Settings], 
         settings = Settings.load(home)
         refuse_without_warehouse(settings)
         with exclusive(settings.home):
-            act(promotion, settings)
+            change(settings)
             found = rollout_status(settings)
-            AuditLog(settings.home).append(user_name(), name, f"release in use: {found['promoted']}")
-    show(found, json_=json_, lines=lambda: status_lines(found))
+            AuditLog(settings.home).append(user_name(), act, f"release in use: {found['promoted']}")
+    return found

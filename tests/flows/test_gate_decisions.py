@@ -147,6 +147,7 @@ def test_an_equal_candidate_passes_and_is_promoted_and_no_other_is_started_meanw
     publish_snapshot(settings.warehouse, settings.snapshot)
     status = gated(settings)
     assert verdict(status) == "pass", status
+    assert "once for both: perceive (16 of 16); 0 processor seconds for the rest" in status
     assert start_another(settings).startswith("rollout 1 of winter is open, at gate: two at once would each compare")
     promoted = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
     assert promoted.exit_code == 0, promoted.output

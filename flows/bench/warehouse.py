@@ -24,7 +24,7 @@ from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics
 from tasks.cohort import refresh
 from tasks.settings import Settings
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.archive import PART_FRAMES, write_file
+from warehouse.archive import PART_FRAMES, listed_files, write_file
 from warehouse.connection import ARCHIVE, WRITTEN_FRAMES, opened_for_reading, opened_for_writing, transaction
 from warehouse.load import load_trial
 from warehouse.migrate import renew_frames_view
@@ -170,7 +170,9 @@ def _measure_at(home: Path, rows: int) -> dict[str, float]:
 
 
 def fill_archived(database: Path, rows: int) -> float:
-    """Fill a database; all frames are Parquet files, a million a file, as `archive_frames` leaves them.
+    """Fill a database up to a size; all frames are Parquet files, a million a file, as `archive_frames` leaves them.
+
+    Killed at any moment, the next call goes on.
 
     Returns:
         The seconds that writing the files took.
@@ -178,9 +180,11 @@ def fill_archived(database: Path, rows: int) -> float:
     trials, part = rows // FRAMES, min(PART_FRAMES, rows) // FRAMES
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
-        describe_trials(connection, 0, trials)
+        with transaction(connection):
+            describe_trials(connection, trials_in(connection), trials)
         began = time.perf_counter()
-        for first in range(0, trials, part):
+        written = sum(file.frames for file in listed_files(connection)) // FRAMES
+        for first in range(written, trials, part):
             with transaction(connection):
                 last = min(first + part, trials)
                 write_file(connection, database.parent, "2026-11", part_sql(connection, first, last))

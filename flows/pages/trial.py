@@ -24,6 +24,8 @@ from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
+OTHER = "other"  # the activity of a trial whose manifest names none
+RECOGNITION = "activity_probability_"  # before an activity, in a trial's quality: a sentence of its own shows them
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 LEAST_FRAMES = 2  # of a curve
@@ -86,6 +88,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
     return {
         "title": trial_id,
         "trial": described,
+        "recognised": read.rows("recognised_activities", trial=trial_id) if described["activity"] == OTHER else [],
         "metrics": rows,
         "undefined": [row for row in metrics if row["metric"] not in DEFINITIONS],
         "sides": sides_of(rows),
@@ -189,5 +192,9 @@ def _quality(rows: list[Row]) -> list[Row]:
     """Those that say something to a person first, in the order of QUALITY_NAMES."""
     order = list(QUALITY_NAMES)
     known = sorted((row for row in rows if row["name"] in QUALITY_NAMES), key=lambda row: order.index(row["name"]))
-    others = [row for row in rows if row["name"] not in QUALITY_NAMES and row["name"] != "frames"]
+    others = [
+        row
+        for row in rows
+        if row["name"] not in QUALITY_NAMES and row["name"] != "frames" and not row["name"].startswith(RECOGNITION)
+    ]
     return [row | {"title": QUALITY_NAMES.get(row["name"], row["name"].replace("_", " "))} for row in (*known, *others)]

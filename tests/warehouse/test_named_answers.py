@@ -165,7 +165,7 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
             session=trial.session,
             date=trial.date,
             events=[("take_off", "both", 0.1 * (n + 1)) for n in range(jumps[week])],
-            strikes=(("left", 0.01), ("right", 0.02)),
+            strikes=(("left", 0.01), ("right", 0.02)),  # of a landing: no steps
             metrics=(
                 ("knee_flexion_landing_peak", "left", 89.0),
                 ("knee_flexion_landing_peak", "right", 90.0 + week - 2),
@@ -173,7 +173,14 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
         )
         for week, trial in enumerate(series([0.0] * 5))
     ]
-    last = trials[-1]
+    last, feet = trials[-1], (("left", 0.01), ("right", 0.02))
+    drop = (("knee_flexion_landing_peak", "left", 40.0), ("knee_flexion_drop_landing_peak", "left", 95.0))
+    of_week = {"session": trials[1].session, "date": trials[1].date}
+    others = [SyntheticTrial("drop", activity="drop_jump", metrics=drop, **of_week)]
+    others += [
+        SyntheticTrial("gait", session=one.session, date=one.date, activity="walk", strikes=feet) for one in trials
+    ]
+    trials += others
     flights = [("take_off", "both", 0.1 * n) for n in range(1, 8)]  # of a run: no jumps
     lost = [("step_count", "none", None, None, "At least 3: the left foot in frames 4 to 9 may strike unobserved.")]
     trials.append(SyntheticTrial("walk", session=last.session, date=last.date, activity="walk", metrics=lost))
@@ -189,7 +196,7 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     assert [row["jumps"] for row in found] == jumps
     assert [row["steps"] for row in found] == [2] * 5
     assert [row["trials_without_step_count"] for row in found] == [0, 0, 0, 0, 1]
-    assert [row["trials_with_deep_landing"] for row in found] == [0, 0, 1, 1, 1]
+    assert [row["trials_with_deep_landing"] for row in found] == [0, 1, 1, 1, 1]
     assert [row["chronic_weeks"] for row in found] == [0, 1, 2, 3, 4]
     assert [row["jumps_acute_to_chronic"] for row in found] == [None, None, None, 4 / 2, 1 / 2.5]
     assert [row["steps_acute_to_chronic"] for row in found] == [None, None, None, 1.0, 1.0]

@@ -5,6 +5,7 @@
 --   or where an earlier version measured them.
 -- Empty: no trial has the activity other.
 -- team: one of trial.team_id = any
+-- trial: one of trial.trial_id = any
 -- Example: --param team=blue
 WITH likely AS (
     SELECT
@@ -33,5 +34,5 @@ SELECT
 FROM trial
 LEFT JOIN likely AS likeliest ON likeliest.trial_id = trial.trial_id AND likeliest.place = 1
 LEFT JOIN likely AS following ON following.trial_id = trial.trial_id AND following.place = 2
-WHERE trial.activity = 'other' AND $team IN (trial.team_id, 'any')
+WHERE trial.activity = 'other' AND $team IN (trial.team_id, 'any') AND $trial IN (trial.trial_id, 'any')
 ORDER BY likeliest.probability DESC NULLS LAST, trial.trial_id;

@@ -1,11 +1,14 @@
 -- What each athlete did a week, as far as it was filmed: steps, jumps, trials with a deep landing; and the ratio of each week's
 --   jumps and steps to the weeks before (acute to chronic).
 -- Grain: an athlete and a week (from Monday) with trials.
--- Note: trials_without_step_count are those in which steps may be missing, since a foot was not observed: steps are then at
---   least so many. methods are those by which the week's trials were measured; they do not find the same events. The flights of running and sprinting are no jumps; a deep landing is judged by a trial's longest jump. Counts only what was filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of
---   the four weeks before that have trials, the week itself left out (Lolli et al. 2019, Br J Sports Med 53:921), and is
---   null with fewer than least_weeks. The ratio describes; that it predicts injuries is disputed (Impellizzeri et al.
---   2020, Int J Sports Physiol Perform 15:907).
+-- Note: steps are foot strikes in walking, running and sprinting. trials_without_step_count are those in which steps may be
+--   missing, since a foot was not observed: steps are then at least so many. methods are those by which the week's trials
+--   were measured; they do not find the same events. The flights of running and sprinting are no jumps, nor is the step off
+--   a box; a deep landing is that of a trial's longest jump, or in a drop jump that off the box. Counts only what was
+--   filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of the four weeks before that
+--   have trials, the week itself left out (Lolli et al. 2019, Br J Sports Med 53:921), and is null with fewer than
+--   least_weeks. The ratio describes; that it predicts injuries is disputed (Impellizzeri et al. 2020, Int J Sports Physiol
+--   Perform 15:907).
 -- team: one of trial.team_id = any
 -- athlete: one of trial.athlete_id = any
 -- deep_deg: number, knee flexion from which a landing is deep = 90
@@ -20,7 +23,7 @@ WITH filmed AS (
 counted AS (
     SELECT
         trial_id,
-        count(*) FILTER (event = 'foot_strike') AS steps,
+        count(*) FILTER (event = 'foot_strike' AND activity IN ('walk', 'run', 'sprint')) AS steps,
         count(DISTINCT time_s) FILTER (event = 'take_off' AND activity NOT IN ('run', 'sprint')) AS jumps
     FROM event
     GROUP BY trial_id
@@ -36,7 +39,7 @@ not_counted AS (
 deep AS (
     SELECT trial_id, 1 AS trials_with_deep_landing
     FROM metric
-    WHERE metric = 'knee_flexion_landing_peak'
+    WHERE metric IN ('knee_flexion_landing_peak', 'knee_flexion_drop_landing_peak')
     GROUP BY trial_id
     HAVING max(value) >= $deep_deg::DOUBLE
 ),

@@ -315,11 +315,18 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
         assert (reply.status_code, "biopose ingest INBOX" in reply.text) == (503, True)
         assert client.get("/about").status_code == 200
         for count, frames in enumerate((40, 1), start=1):
-            trial = SyntheticTrial(name := f"jump{count}", time_s=np.arange(frames) / 50)
+            likely = {"countermovement_jump": 0.91, "other": 0.05}
+            trial = SyntheticTrial(
+                name := f"jump{count}", activity="other", likely=likely, time_s=np.arange(frames) / 50
+            )
             load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
             assert f"<b>{count}</b> trials stored" in client.get("/night").text
-            assert ("too few frames" in client.get(f"/trial/{trial.trial_id}").text) == (frames == 1)
+            page = client.get(f"/trial/{trial.trial_id}").text
+            assert ("too few frames" in page) == (frames == 1)
+            assert "most looks like countermovement jump, with probability 0.91, or else none of" in page
+            assert "set activity = &#34;countermovement_jump&#34; in session.toml for its events" in page
+            assert "activity probability" not in page
 
 
 def test_a_page_of_an_erased_athlete_that_was_read_from_the_old_snapshot_is_not_kept(

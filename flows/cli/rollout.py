@@ -320,11 +320,15 @@ def _change(home: Path | None, name: Act, act: Callable[[ModuleType, Settings], 
         from tasks.rollout_status import rollout_status
         from tasks.settings import Settings
         from tasks.user_name import user_name
+        from warehouse.errors import DoneAlreadyError
 
         settings = Settings.load(home)
         refuse_without_warehouse(settings)
         with exclusive(settings.home):
-            act(promotion, settings)
+            try:
+                act(promotion, settings)
+            except DoneAlreadyError as done:
+                click.echo(f"Nothing was left to do: {done}", err=True)
             found = rollout_status(settings)
             AuditLog(settings.home).append(user_name(), name, f"release in use: {found['promoted']}")
     show(found, json_=json_, lines=lambda: status_lines(found))

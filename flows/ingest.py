@@ -31,7 +31,7 @@ from flows.after_loading import (
     retire,
     watch,
 )
-from tasks.consent import leave_out_erased, refuse_withdrawn, remove_pictures
+from tasks.consent import former_name_lines, leave_out_erased, refuse_withdrawn, sessions_with
 from tasks.consent_record import ConsentRecord
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.device_of_home import keep_device
@@ -46,6 +46,7 @@ from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
 from tasks.notify import on_crashed, on_failure
+from tasks.pictures import remove_pictures
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
 from tasks.priority import as_night
 from tasks.promotion import complete_interrupted
@@ -201,8 +202,10 @@ def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
 def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
     """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to."""
     record = ConsentRecord(run.settings.home)
+    known = record.people
     withdrawn = refuse_withdrawn(found, record, there=SessionOwners(run.settings.home).there())
-    without = [trial.trial_id for trial in found.refused if trial.kind == "consent"]
+    without = {trial.trial_id: trial.athlete_id for trial in found.refused if trial.kind == "consent"}
+    reassigned = writer.reassign_trials({trial: who for trial, who in without.items() if who in withdrawn})
     hidden = writer.retire_people(withdrawn, trials=without)
     if withdrawn or without:
         publish(run, writer)  # at once, and again where it failed in the last night
@@ -220,9 +223,18 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
             f"{athlete_id} withdrew consent {days:g} days ago and is erased once one more ingest finds it so; it does "
             f"not while a {MANIFEST} of the team cannot be read, or lies in another inbox"
         )
+    for line in former_name_lines(run.settings, found, withdrawn - known, reassigned):
+        run.note(line)
     trials = {entry.trial_id: entry.athlete_id for entry in found.entries}
-    if count := remove_pictures(run.settings, record.without_pictures, trials=trials):
-        run.note(f"{count} overlays and reports were removed: who is in them has not agreed to pictures")
+    sessions = sessions_with(record.without_pictures, found)
+    removed = remove_pictures(run.settings, record.without_pictures, trials=trials, sessions=sessions)
+    if removed.own:
+        run.note(f"{removed.own} overlays and reports were removed: who is in them has not agreed to pictures")
+    if removed.others:
+        run.note(
+            f"{removed.others} overlays and reports of others were removed: somebody of their sessions has not agreed "
+            "to pictures and may be seen in them; new overlays of the team show all but the measured person blurred"
+        )
 
 
 def _release_of(share: Share, run: IngestRun) -> PinnedRelease | None:

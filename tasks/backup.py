@@ -30,7 +30,6 @@ from biopose.errors import BioposeError
 from biopose.io.files import flush, sha256_of, written_whole
 from tasks.audit import KEY as AUDIT_KEY
 from tasks.audit import NAME as AUDIT
-from tasks.consent import remove_pictures
 from tasks.consent_record import NAME as CONSENT
 from tasks.consent_record import ConsentRecord
 from tasks.device_of_home import FILE as DEVICE
@@ -38,6 +37,7 @@ from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
 from tasks.erasure import CERTIFICATES, erase, interrupted_erasure, plan_erasure
 from tasks.locks import exclusive
+from tasks.pictures import remove_pictures
 from tasks.settings import OWNER_ALONE, Settings
 from tasks.users import NAME as USERS
 from warehouse import DATABASE, SNAPSHOT

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from biopose.io.consent import Consent
-from biopose.io.manifest import RefusedTrial
-from biopose.outputs.file_names import OVERLAY, PICTURES
+from biopose.io.manifest import MANIFEST, RefusedTrial
 from tasks.consent_record import ConsentRecord
 from tasks.erased_people import ErasedPeople
 from tasks.plan import Discovered
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading
 from warehouse.errors import WarehouseError
+from warehouse.retire import Reassigned
 
 
 def leave_out_erased(found: Discovered, erased: ErasedPeople) -> dict[str, int]:
@@ -83,6 +83,48 @@ def refuse_withdrawn(found: Discovered, record: ConsentRecord, *, there: Collect
     return set(withdrawn)
 
 
+def sessions_with(athletes: Collection[str], found: Discovered) -> set[str]:
+    """The sessions whose manifests name one of some people, as team/athlete."""
+    return {
+        name
+        for name, one in found.sessions.items()
+        if one.session is not None and not one.session.consent.keys().isdisjoint(athletes)
+    }
+
+
+def former_name_lines(
+    settings: Settings, found: Discovered, withdrawn: Collection[str], reassigned: Collection[Reassigned]
+) -> list[str]:
+    """What a withdrawal does not reach where somebody was renamed: it is of a name, and other trials have the former.
+
+    Args:
+        settings: of the home.
+        found: in the inbox.
+        withdrawn: who withdrew since the last ingest, as team/athlete.
+        reassigned: trials of people who withdrew that were stored as others'.
+    """
+    lines = []
+    for one in reassigned:
+        more = f". {one.left} more of {one.before} are shown: if both are one person, `biopose erase {one.before}`"
+        lines.append(
+            f"{one.now} has not consented: {one.trials} trials that {MANIFEST} names as theirs were stored under "
+            f"{one.before}; they are hidden, and erased with {one.now}{more if one.left else ''}"
+        )
+    names: set[str] = set()
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        names.update(str(name) for (name,) in connection.execute("SELECT athlete_id FROM athlete").fetchall())
+    named = {name for one in found.sessions.values() if one.session for name in one.session.consent}
+    for athlete in sorted(set(withdrawn) - names):
+        team = f"{athlete.partition('/')[0]}/"
+        if unnamed := sorted(name for name in names - named if name.startswith(team)):
+            lines.append(
+                f"{athlete} has not consented, and nothing is stored under this name. If they were renamed, trials are "
+                f"shown under the former name: no {MANIFEST} here names {', '.join(unnamed)}, who are stored; `biopose "
+                f"erase {unnamed[0]}` removes one"
+            )
+    return lines
+
+
 def _is_unclear(
     athlete: str, found: Discovered, statements: Mapping[str, tuple[Consent, Path]], there: Collection[str]
 ) -> bool:
@@ -96,32 +138,3 @@ def _is_unclear(
         or any(athlete not in one.consent for one in in_error)
         or (not withdraws and any(one.startswith(team) and one not in found.sessions for one in there))
     )
-
-
-def remove_pictures(settings: Settings, athletes: Collection[str], *, trials: Mapping[str, str]) -> int:
-    """Remove overlays and reports that show somebody who has not agreed to pictures.
-
-    Args:
-        settings: of the home.
-        athletes: ids team/athlete.
-        trials: by id, whose trials the inbox names.
-
-    Returns:
-        How many files.
-    """
-    if not athletes:
-        return 0
-    theirs = {trial for trial, athlete in trials.items() if athlete in athletes}
-    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
-        sql = "SELECT trial_id FROM trial_manifest WHERE athlete_id = ANY(?)"
-        theirs.update(str(trial) for (trial,) in connection.execute(sql, [list(athletes)]).fetchall())
-    files = [
-        path
-        for trial in sorted(theirs)
-        for name in PICTURES
-        for path in (settings.artifacts / "trials" / trial).glob(f"*/{name}")
-        if name == OVERLAY or path.with_name(OVERLAY).exists()
-    ]
-    for path in sorted(files, key=lambda path: path.name == OVERLAY):  # it goes last: a run that is killed is repeated
-        path.unlink(missing_ok=True)
-    return len(files)

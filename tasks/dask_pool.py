@@ -11,7 +11,7 @@ import json
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import forkserver
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import flush_files, written_whole
-from tasks.consent_record import ConsentRecord
 from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
+from tasks.pictures import Pictures
 from tasks.reachable import connect
 from tasks.settings import Settings
 
@@ -172,8 +172,7 @@ class DaskPool:
         workers: how many calls it runs at once.
         method: of the run.
         share_cores: whether they run on the cores of this machine.
-        without_pictures: athletes, as team/athlete, of whom none are drawn.
-        blur_bystanders: whether pictures show all but the measured people blurred.
+        pictures: who is drawn, and how.
     """
 
     def __init__(
@@ -183,11 +182,9 @@ class DaskPool:
         method: PinnedMethod,
         *,
         share_cores: bool = True,
-        without_pictures: Collection[str] = (),
-        blur_bystanders: bool = False,
+        pictures: Pictures = Pictures(),  # noqa: B008 - frozen
     ) -> None:
-        self._client, self._is_here = client, share_cores
-        self._without_pictures, self._blur_bystanders = without_pictures, blur_bystanders
+        self._client, self._is_here, self._pictures = client, share_cores, pictures
         self._calls = client.get_executor(pure=False)
         self._workers, self._method = workers, method
         self.takes = ("worker", "core") if share_cores else ("worker",)
@@ -233,8 +230,8 @@ class DaskPool:
         """
         analyse = partial(
             solve_and_analyse,
-            overlay=athlete_id not in self._without_pictures,
-            blur_bystanders=self._blur_bystanders,
+            overlay=self._pictures.is_drawn(athlete_id),
+            blur_bystanders=self._pictures.is_blurred(athlete_id),
         )
         await self._call(analyse, trial, motion, folder, self._method, dict(settings), made_from)
 
@@ -323,14 +320,11 @@ def dask_pool(
     import dask
     from distributed import Client
 
-    pictures: dict[str, Any] = {
-        "without_pictures": ConsentRecord(settings.home).without_pictures,
-        "blur_bystanders": settings.blur_bystanders,
-    }
+    pictures = Pictures.of(settings)
     if settings.dask_address:
         with joined(settings.dask_address) as client:
             threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
-            yield DaskPool(client, max(threads, 1), method, share_cores=False, **pictures)
+            yield DaskPool(client, max(threads, 1), method, share_cores=False, pictures=pictures)
         return
     workers = min(settings.cores, at_most)
     with (
@@ -338,7 +332,7 @@ def dask_pool(
         _local_cluster(workers, folder=settings.home / "dask", imports=imports) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield DaskPool(client, workers, method, **pictures)
+        yield DaskPool(client, workers, method, pictures=pictures)
 
 
 def import_ahead(imports: Sequence[str] = FOR_VIDEO) -> None:

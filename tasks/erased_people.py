@@ -38,7 +38,11 @@ class ErasedPeople:
                 record = json.loads(self._file.read_text(encoding="ascii"))
                 self._key = str(record["key"])
                 self._people = {
-                    str(person): {"erased_at": str(one["erased_at"]), "trials": [str(trial) for trial in one["trials"]]}
+                    str(person): {
+                        "erased_at": str(one["erased_at"]),
+                        "trials": [str(trial) for trial in one["trials"]],
+                        "team": str(one.get("team", "")),  # earlier versions do not record it
+                    }
                     for person, one in record["people"].items()
                 }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -57,7 +61,8 @@ class ErasedPeople:
         """
         trials = sorted(self._hash(trial) for trial in trial_ids)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._people[self._hash(athlete_id)] = {"erased_at": now, "trials": trials}
+        team = athlete_id.partition("/")[0]
+        self._people[self._hash(athlete_id)] = {"erased_at": now, "trials": trials, "team": team}
         self._trials.update(trials)
         self._save()
 
@@ -68,6 +73,11 @@ class ErasedPeople:
             self._trials.difference_update(one["trials"])
             self._save()
         return one is not None
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """The teams of those who were erased, which are known, as who they were is not."""
+        return frozenset(team for one in self._people.values() if (team := str(one["team"])))
 
     def erased_at(self, athlete_id: str) -> str | None:
         """When somebody was erased, UTC; None where they were not."""

@@ -19,6 +19,7 @@ from contextlib import suppress
 import duckdb
 
 from biopose.errors import ModelError
+from tasks.audit import AuditLog
 from tasks.model_aliases import aliased_versions, restore_alias, set_alias
 from tasks.models import CHAMPION
 from tasks.releases import pinned
@@ -26,7 +27,7 @@ from tasks.settings import Settings
 from tasks.user_name import user_name
 from warehouse.canary import Canary, Unit, check_canary
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
-from warehouse.errors import ReleaseError, WarehouseError
+from warehouse.errors import DoneAlreadyError, ReleaseError, WarehouseError
 from warehouse.releases import (
     BEFORE,
     Act,
@@ -35,12 +36,13 @@ from warehouse.releases import (
     acts,
     begin_act,
     begun_act,
+    canary,
     drop_act,
     finish_act,
     promoted,
     release_of,
 )
-from warehouse.rollouts import PASS, Rollout, latest, move, take_back
+from warehouse.rollouts import PASS, Rollout, latest, move, take_back, transitions
 from warehouse.snapshot import publish_snapshot
 
 
@@ -52,11 +54,13 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
         reason: needed against the gate, and kept.
 
     Raises:
+        DoneAlreadyError: it is the release in use.
         ReleaseError: there is nothing to promote, or the gate did not pass it and no reason is given.
         ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
     """
     complete_interrupted(settings)
     with opened_for_writing(settings.warehouse) as connection:
+        _refuse_promoted(connection)
         rollout, releases = _promotable(connection, reason), promoted(connection)
         candidate = release_of(connection, rollout.candidate_id)
     why = _why(rollout, reason)
@@ -95,6 +99,7 @@ def show_canary(
         reason: needed against the gate, and kept.
 
     Raises:
+        DoneAlreadyError: this canary is in force.
         ReleaseError: there is no candidate, the gate did not pass it and no reason is given, or nobody is chosen.
         ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
     """
@@ -103,6 +108,8 @@ def show_canary(
         rollout = _promotable(connection, reason)
         candidate = release_of(connection, rollout.candidate_id)
         chosen = Canary(rollout.candidate_id, unit, share, tuple(teams))
+        if canary(connection) == chosen:
+            raise DoneAlreadyError(f"the canary is in force: {chosen}")
         counted = check_canary(connection, chosen)
     pinned(settings, candidate)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
@@ -132,15 +139,17 @@ def roll_back(settings: Settings, *, reason: str, who: str | None = None) -> Rel
         who: does it; None: the user.
 
     Raises:
+        DoneAlreadyError: the last act was a rollback for this reason by this person.
         ReleaseError: there is none before it.
         ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
     """
     complete_interrupted(settings)
     who = who or user_name()
     with opened_for_writing(settings.warehouse) as connection:
+        _refuse_rolled_back(connection, who=who, reason=reason)
         releases, rollout = promoted(connection), latest(connection)
         if rollout is not None and rollout.state == "canary":
-            _end_canary(connection, rollout, who=who, why=f"rolled back: {reason}")
+            _end_canary(connection, rollout, who=who, why=_ended(reason))
             target = release_of(connection, releases[-1])
         elif set(releases[:-1]) - {BEFORE}:
             target = release_of(connection, releases[-2])
@@ -158,11 +167,13 @@ def abort(settings: Settings, *, reason: str) -> None:
     """Stop the open rollout; a canary ends by that.
 
     Raises:
+        DoneAlreadyError: it was aborted for this reason.
         ReleaseError: none is open, or its candidate is promoted already.
     """
     complete_interrupted(settings)
     with opened_for_writing(settings.warehouse) as connection:
         rollout = latest(connection)
+        _refuse_ended(connection, rollout, f"aborted: {reason}")
         if rollout is None or not rollout.is_open:
             raise ReleaseError("no rollout is open")
         if rollout.state == "watch":
@@ -183,14 +194,43 @@ def finish(settings: Settings, *, reason: str) -> None:
     """End the watch of a promoted release, which stays.
 
     Raises:
+        DoneAlreadyError: its watch was ended for this reason.
         ReleaseError: none is watched.
     """
     complete_interrupted(settings)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
-        rollout = latest(connection)
+        rollout, why = latest(connection), f"the watch is ended: {reason}"
+        _refuse_ended(connection, rollout, why)
         if rollout is None or rollout.state != "watch":
             raise ReleaseError("no promoted release is watched; there is nothing to finish")
-        move(connection, rollout.number, "done", who=user_name(), why=f"the watch is ended: {reason}")
+        move(connection, rollout.number, "done", who=user_name(), why=why)
+
+
+def _refuse_promoted(connection: duckdb.DuckDBPyConnection) -> None:
+    rollout = latest(connection)
+    if rollout is not None and rollout.state == "watch":
+        name = release_of(connection, rollout.candidate_id).name
+        raise DoneAlreadyError(f"rollout {rollout.number} is promoted: {name} is the release in use")
+
+
+def _refuse_rolled_back(connection: duckdb.DuckDBPyConnection, *, who: str, reason: str) -> None:
+    """A command that was killed is given its reason again."""
+    last = next(reversed(acts(connection)), None)
+    if last and (last.act, last.who) == ("roll back", who) and last.why in (reason, _ended(reason)):
+        raise DoneAlreadyError(
+            f"it was rolled back for this reason already: {release_of(connection, last.releases[-1]).name} is the "
+            "release in use. Another --reason goes back further"
+        )
+
+
+def _refuse_ended(connection: duckdb.DuckDBPyConnection, rollout: Rollout | None, why: str) -> None:
+    if rollout is not None and not rollout.is_open and transitions(connection, rollout.number)[-1].why == why:
+        raise DoneAlreadyError(f"rollout {rollout.number} has ended already, {why}")
+
+
+def _ended(reason: str) -> str:
+    """The reason of a canary's end, as it is recorded."""
+    return f"rolled back: {reason}"
 
 
 def _end_canary(connection: duckdb.DuckDBPyConnection, rollout: Rollout, *, who: str, why: str) -> None:
@@ -214,26 +254,35 @@ def complete_interrupted(settings: Settings) -> list[str]:
     if not settings.warehouse.is_file():
         return []
     with opened_for_writing(settings.warehouse) as connection:
-        act, done = begun_act(connection), len(acts(connection))
-        name = release_of(connection, act.release_id).name if act else ""
+        act, done = begun_act(connection), acts(connection)
+        last = act or next(reversed(done), None)
+        name = release_of(connection, last.release_id).name if last else ""
     if act is None:
-        return _publish_unpublished(settings, done)
+        return _publish_unpublished(settings, done, name)
     try:
         _complete(settings, act)
     except ModelError as error:
         _take_back(settings, act, str(error))
         return [f"the interrupted act ({act.act} {name}) cannot be completed and is taken back: {error}"]
+    _audit(settings, act, name)
     return [f"the interrupted act ({act.act} {name}) is completed"]
 
 
-def _publish_unpublished(settings: Settings, done: int) -> list[str]:
+def _publish_unpublished(settings: Settings, done: Sequence[Act], name: str) -> list[str]:
     """Publish where the process ended between the last act and its publication."""
     with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
-        if len(acts(connection)) < done:
+        if len(acts(connection)) < len(done):
             connection.close()
             publish_snapshot(settings.warehouse, settings.snapshot)
+            _audit(settings, done[-1], name)
             return ["the last promotion or rollback is published to readers, which was interrupted"]
     return []
+
+
+def _audit(settings: Settings, act: Act, name: str) -> None:
+    """What a killed command could not record."""
+    if act.act != "first":
+        AuditLog(settings.home).append(act.who, act.act, f"{name}, completed after an interruption")
 
 
 def _promotable(connection: duckdb.DuckDBPyConnection, reason: str | None) -> Rollout:

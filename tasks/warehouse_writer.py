@@ -15,7 +15,7 @@ from warehouse.deleted import DeletedTrial, deleted_trials, published_deleted_tr
 from warehouse.derive import DerivedSessions, remove_outdated, store_derived
 from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
-from warehouse.retire import Retired, retire_people, retire_trials
+from warehouse.retire import Reassigned, Retired, reassign_trials, retire_people, retire_trials
 from warehouse.snapshot import publish_snapshot
 
 PATIENCE_S = 60.0
@@ -108,6 +108,15 @@ class WarehouseWriter:
         """
         with self._lock:
             return self._once_free(lambda: retire_people(self._warehouse, athletes, trials=trials))
+
+    def reassign_trials(self, named: Mapping[str, str]) -> list[Reassigned]:
+        """Store trials as those of whom manifests name; all as `warehouse.retire.reassign_trials` has it.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+        """
+        with self._lock:
+            return self._once_free(lambda: reassign_trials(self._warehouse, named))
 
     def loaded_runs(self, release_id: str) -> LoadedRuns:
         """What of a release is loaded; as the snapshot has it, where another process has the database open."""

@@ -56,3 +56,7 @@ class QueryLimitError(QueryError):
 
 class ReleaseError(WarehouseError):
     """A release or a rollout that cannot do what is asked; the message has the reason and what to do."""
+
+
+class DoneAlreadyError(ReleaseError):
+    """What is asked was done before, as by a command that was killed at its end and is run again; nothing changes."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import opened_for_writing
+from warehouse.connection import opened_for_writing, transaction
 
 # Of each trial that is not retired, the session, whether it is current, and what was measured: two trials that agree in
 # the latter are one recording. A trial without a current run is there, too: a promotion or a rollback may show it.
@@ -30,6 +30,14 @@ JOIN run ON run.run_number = coalesce(current_run_number, last_run.run_number)
 WHERE NOT is_retired
 ORDER BY trial.trial_id
 """
+
+
+REASSIGN = (
+    "INSERT INTO athlete SELECT * REPLACE ($now AS athlete_id) FROM athlete WHERE athlete_id = $before "
+    "ON CONFLICT DO NOTHING",
+    "UPDATE trial_manifest SET athlete_id = $now, description_sha256 = NULL WHERE trial_id = $trial",
+    "UPDATE deleted_trial SET athlete_id = $now WHERE trial_id = $trial AND athlete_id = $before",
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,55 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
             {"trials": list(trials), "athletes": list(athletes)},
         )
     return dict(Counter(athlete for _, athlete, was_current in rows if was_current))
+
+
+@dataclass(frozen=True)
+class Reassigned:
+    """Trials that were stored as somebody else's.
+
+    Attributes:
+        before: team/athlete, as whose they were stored.
+        now: team/athlete, whose they are.
+        trials: how many.
+        left: how many more are stored as those of `before`.
+    """
+
+    before: str
+    now: str
+    trials: int
+    left: int
+
+
+def reassign_trials(database: Path, named: Mapping[str, str]) -> list[Reassigned]:
+    """Store trials as those of whom manifests name, so that hiding and erasing that person reaches them.
+
+    What is loaded is stored so by that; this is for trials that are not measured, such as after consent was withdrawn.
+
+    Args:
+        database: of the writer; nothing is done where there is none.
+        named: by trial_id, team/athlete.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    if not (named and database.is_file()):
+        return []
+    moved: Counter[tuple[str, str]] = Counter()
+    with opened_for_writing(database) as connection, transaction(connection):
+        rows = connection.execute(
+            "SELECT trial_id, athlete_id FROM trial_manifest WHERE trial_id = ANY(?)", [list(named)]
+        ).fetchall()
+        for trial, before in rows:
+            if (now := named[trial]) != before:
+                moved[before, now] += 1
+                values = {"trial": trial, "before": before, "now": now}
+                for sql in REASSIGN:
+                    connection.execute(sql, {name: value for name, value in values.items() if f"${name}" in sql})
+        left = dict(connection.execute("SELECT athlete_id, count(*) FROM trial_manifest GROUP BY 1").fetchall())
+        connection.execute(
+            "DELETE FROM athlete WHERE athlete_id = ANY(?)", [[one for one, _ in moved if one not in left]]
+        )
+    return [Reassigned(before, now, trials, left.get(before, 0)) for (before, now), trials in moved.items()]
 
 
 def retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:

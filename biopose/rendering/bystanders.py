@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MARGIN = 0.1  # of a box's longer side, for hands and feet beyond the keypoints
+BLURRED = "bystanders are blurred"  # the comment in a video's file
 BLOCKS = 24  # of the image's shorter side: a face of a tenth of its height is two blocks
 
 

@@ -19,7 +19,7 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.pinhole import Camera
 from biopose.io.files import written_whole
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.bystanders import blur_surroundings
+from biopose.rendering.bystanders import BLURRED, blur_surroundings
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
 from biopose.rendering.drawing import Colour, draw_dot, draw_text
 from biopose.rendering.kept_frame import KeptFrame
@@ -81,8 +81,9 @@ def write_overlay(
     with one_torch_thread(), written_whole(path) as partial:
         canvas = Canvas(people, heights_m=heights_m, height_px=height_px, blur_bystanders=blur_bystanders)
         size = canvas.layout.width_px, canvas.layout.height_px
+        comment = BLURRED if blur_bystanders else ""
         with (
-            VideoFile(partial, width_px=size[0], height_px=size[1], rate_hz=rate_hz) as video,
+            VideoFile(partial, width_px=size[0], height_px=size[1], rate_hz=rate_hz, comment=comment) as video,
             closing(read_ahead(iter(frames), depth=AHEAD_FRAMES)) as decoded,
         ):
             for frame in decoded:

@@ -34,7 +34,7 @@ class VideoFile:
         video.add(pixels, time_s=0.0)
     """
 
-    def __init__(self, path: Path, *, width_px: int, height_px: int, rate_hz: float) -> None:
+    def __init__(self, path: Path, *, width_px: int, height_px: int, rate_hz: float, comment: str = "") -> None:
         """Open the file.
 
         Args:
@@ -42,6 +42,7 @@ class VideoFile:
             width_px: even.
             height_px: even.
             rate_hz: nominal; each image's own time counts.
+            comment: kept in the file.
 
         Raises:
             ValueError: a size that is not even, as the colour format of every player demands.
@@ -51,6 +52,7 @@ class VideoFile:
             raise ValueError(f"{width_px} x {height_px} pixels; expected even numbers")
         encoder = available_encoder()
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._container.metadata["comment"] = comment
         rate = Fraction(rate_hz).limit_denominator(1001)
         stream = self._container.add_stream(encoder, rate=rate, options=ENCODERS[encoder])
         assert isinstance(stream, VideoStream)
@@ -99,6 +101,15 @@ class VideoFile:
         finally:
             self._encoder.shutdown(cancel_futures=True)
             self._container.close()
+
+
+def comment_of(path: Path) -> str:
+    """The comment in a video's file; "" where there is none, or it cannot be read."""
+    try:
+        with av.open(str(path)) as container:
+            return container.metadata.get("comment", "")
+    except (OSError, av.error.FFmpegError):
+        return ""
 
 
 def available_encoder() -> str:

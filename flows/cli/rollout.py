@@ -340,11 +340,15 @@ def _changed(home: Path | None, change: Callable[[Settings], object], act: Act) 
         from tasks.rollout_status import rollout_status
         from tasks.settings import Settings
         from tasks.user_name import user_name
+        from warehouse.errors import DoneAlreadyError
 
         settings = Settings.load(home)
         refuse_without_warehouse(settings)
         with exclusive(settings.home):
-            change(settings)
+            try:
+                change(settings)
+            except DoneAlreadyError as done:
+                click.echo(f"Nothing was left to do: {done}", err=True)
             found = rollout_status(settings)
             AuditLog(settings.home).append(user_name(), act, f"release in use: {found['promoted']}")
     return found

@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.crashes FOLDER --kills 300 --for-s 840    # run it again to go on; --for-s 0: the table
 
-FOLDER keeps the outcomes. Each act is run on a copy of a home, killed at a random moment, and run again. Then every
-row of the warehouse and of the readers' snapshot must be that of an act that nobody killed, and the same files be
-there. Nights are of recordings of markers, in processes forked for them, beside one Prefect server and one Dask
-cluster; some are whole commands with all their servers, also of video. A power cut loses what was not flushed to the
-disk (`tests.benchmarks.power_cut`).
+FOLDER keeps the outcomes; its name draws the moments. Each act is run on a copy of a home, killed at a random moment,
+and run again. Then every row of the warehouse and of the readers' snapshot must be that of an act that nobody killed,
+the same files be there, and the same acts in the audit log. Nights are of recordings of markers, in processes forked
+for them, beside one Prefect server and one Dask cluster; at last whole commands with all their servers, also of video.
+A power cut loses what was not flushed to the disk (`tests.benchmarks.power_cut`).
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def main(folder: Path, kills: int, for_s: float, only: str) -> None:
     with TemporaryDirectory(prefix="biopose-crashes-") as scratch, ExitStack() as running:
         acts = KilledActs(Path(scratch), running) if for_s else None
         while acts and (due := [pair for pair in planned if todo[pair]]) and time.monotonic() < end_s:
-            act, victim = max(due, key=lambda pair: todo[pair] / SHARES[pair])
+            act, victim = max(due, key=lambda pair: (pair[0] not in (WHOLE, VIDEO), todo[pair] / SHARES[pair]))
             runs = sum((one.act, one.victim) == (act, victim) for one in outcomes)
-            outcome = acts.once(act, victim, random.Random(f"{act} {victim} {runs}"))
+            outcome = acts.once(act, victim, random.Random(f"{folder.name} {act} {victim} {runs}"))
             todo[act, victim] -= outcome.killed  # where the act is faster than when it was timed, some come too late
             outcomes.append(outcome)
             with kept.open("a") as file:

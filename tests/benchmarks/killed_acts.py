@@ -284,7 +284,7 @@ class KilledActs:
                     self._wholes[act] = None, seconds_of(partial(promotions.do, do, Settings.load(whole))), 0
             after_s = draw.uniform(0.0, self._wholes[act][1])
             found = promotions.judged(
-                start, before, lambda settings: in_a_process(partial(promotions.do, do, settings), after_s=after_s)
+                do, start, before, lambda settings: in_a_process(partial(promotions.do, do, settings), after_s=after_s)
             )
         self._timed(act, after_s, killed=found["ended"] == KILLED)
         return Outcome(act, PROCESS, after_s, found["ended"] == KILLED, tuple(found["faults"]))

@@ -5,7 +5,9 @@
 A night takes the place of a day: what is kept for days by the settings is kept since the night that began a week of
 nights before. Each brings a new session of two recordings of markers, or of video where the fault needs it, and a
 fault: a recording that is cut off or vanishes, a corrected height, a trial that is taken out of its session, or a
-killed process and a second run. One Prefect server serves the nights of a stretch, as `biopose up` does. FOLDER, whose
+killed process and a second run. After each the trials that must be current are, by name, and all rows of those that
+it had no reason to change are as they were; at the end all rows are those of another home into which the same inbox was
+ingested at once. One Prefect server serves the nights of a stretch, as `biopose up` does. FOLDER, whose
 path has to be short for the sockets of Ray in it, keeps inbox, home and what came of each night. Prints a line a night,
 and the growth of each folder after the first week.
 """
@@ -19,7 +21,9 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -33,7 +37,8 @@ from tests.flows.ingest_runs import CLIPS, Session, run_ingest, start_ingest
 from tests.marker_recordings import swinging_markers, written_trc
 from tests.prefect_server import prefect_server
 from warehouse.api import open_home
-from warehouse.content import content_rows
+from warehouse.connection import opened_for_reading
+from warehouse.content import FACTS, content_rows
 
 WEEK = 7
 FRAMES = 12  # of a video's trial
@@ -42,15 +47,16 @@ DAY_S = 86_400.0
 FIRST_S = 20.0  # of a night before any was timed
 KEPT = tuple(f"BIOPOSE_{kind}_DAYS" for kind in ("INTERMEDIATES", "SUPERSEDED", "DELETED", "RAY_LOGS", "INGEST_LOGS"))
 BROKEN = ("cut off", "vanished")
+CORRECTING = ("corrected height", "a trial taken out")
 OF_VIDEO = ("a video", "killed Ray actor", f"killed {EVERY}, of video")
 FAULTS = (
     "none",
     *BROKEN,
-    "corrected height",
-    "a trial taken out",
+    *CORRECTING,
     *OF_VIDEO,
     *(f"killed {victim}" for victim in VICTIMS if victim != "Ray actor"),
 )
+CORRECTED = "blue/night00/"  # the session whose manifest is
 OF_RESULTS = ("artifacts/trials", "warehouse", "reports", "audit")  # grow with what is stored, as they should
 TRIAL = """
 [[trial]]
@@ -68,30 +74,33 @@ class Night:
         fault: one of FAULTS.
         began_s: since the epoch.
         seconds: that it took.
-        named: how many trials must be current after it.
-        current: how many are.
-        doubled: how many of those have the name of another.
+        named: the trials that must be current after it.
+        contents: of those that are, by name, a hash of all rows.
+        doubled: how many have the name of another.
+        changed: trials whose rows are others than before, for no reason.
         sizes: as `sizes` gives them.
     """
 
     fault: str
     began_s: float
     seconds: float
-    named: int
-    current: int
+    named: list[str]
+    contents: dict[str, str]
     doubled: int
+    changed: list[str]
     sizes: dict[str, tuple[int, int]] = field(repr=False)
 
     @property
     def lost(self) -> int:
-        """Trials that are lost or doubled."""
-        return abs(self.named - self.current) + self.doubled
+        """Trials that are lost, not to be there, doubled or changed."""
+        return len(self.contents.keys() ^ set(self.named)) + self.doubled + len(self.changed)
 
     def line(self, number: int) -> str:
         """For the terminal."""
         megabytes = sum(size for _, size in self.sizes.values()) / 1e6
-        of = f"{self.current:>3} of {self.named:>3} trials current"
-        return f"{number + 1:>3} {self.fault:<32} {self.seconds:6.1f} s, {of}, {megabytes:7.1f} MB"
+        of = f"{len(self.contents):>3} of {len(self.named):>3} trials current"
+        wrong = f", {self.lost} LOST, DOUBLED OR CHANGED" if self.lost else ""
+        return f"{number + 1:>3} {self.fault:<32} {self.seconds:6.1f} s, {of}, {megabytes:7.1f} MB{wrong}"
 
 
 @dataclass
@@ -102,13 +111,13 @@ class Nights:
         inbox: of a session a night.
         home: of all state.
         server: variables of the Prefect server's API.
-        current: how many trials must be current.
+        named: the trials that must be current.
     """
 
     inbox: Path
     home: Path
     server: dict[str, str]
-    current: int = 0
+    named: set[str] = field(default_factory=set)
 
     def night(self, number: int, *, fault: str, after_s: float) -> None:
         """Bring a session with a fault, and ingest it.
@@ -118,9 +127,9 @@ class Nights:
             fault: one of FAULTS.
             after_s: when a process is killed.
         """
-        self.current += 2
+        self.named |= {f"blue/night{number:02d}/trial{trial}" for trial in range(2)}
         folder = self._bring(number, of_video=fault in OF_VIDEO)
-        if fault == "corrected height" or fault == "a trial taken out":
+        if fault in CORRECTING:
             self._correct(number, without_trial=fault == "a trial taken out")
         if fault in BROKEN:
             self._add_broken(folder, vanished=fault == "vanished")
@@ -160,7 +169,7 @@ class Nights:
         manifest = self.inbox / "blue" / "night00" / "session.toml"
         text = manifest.read_text()
         if without_trial and TRIAL.format(name="trial1") in text:
-            self.current -= 1
+            self.named.discard(f"{CORRECTED}trial1")
             manifest.write_text(text.replace(TRIAL.format(name="trial1"), ""))
         else:
             manifest.write_text(text.replace("height_m = 1.7", f"height_m = 1.7{number:02d}"))
@@ -210,8 +219,35 @@ def _run_night(simulated: Nights, before: list[Night], temporary: Path, *, seed:
     age_leftovers(simulated.home)
     trials = open_home(simulated.home).trials()
     doubled = trials.height - trials["trial_id"].n_unique()
+    contents, earlier = trial_contents(Settings.load(simulated.home).snapshot), before[-1].contents if before else {}
+    may_change = CORRECTED if fault in CORRECTING else "none"
+    changed = [
+        trial
+        for trial, rows in earlier.items()
+        if contents.get(trial, rows) != rows and not trial.startswith(may_change)
+    ]
     found = sizes(simulated.home, temporary)
-    return Night(fault, began_s, seconds, simulated.current, trials.height, doubled, found)
+    return Night(fault, began_s, seconds, sorted(simulated.named), contents, doubled, changed, found)
+
+
+def trial_contents(database: Path) -> dict[str, str]:
+    """By current trial, a hash of all its rows."""
+    selections = {
+        "trial_manifest": "SELECT * EXCLUDE (current_run_number, description_sha256) FROM trial_manifest "
+        "WHERE current_run_number IS NOT NULL",
+        **{
+            fact: f"SELECT t.trial_id, r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number) "
+            "JOIN trial_manifest t ON t.current_run_number = r.run_number"
+            for fact, table in FACTS.items()
+        },
+    }
+    contents: dict[str, list[str]] = {}
+    with opened_for_reading(database) as connection:
+        for name, sql in selections.items():
+            rows = connection.execute(f"SELECT trial_id, count(*), sum(hash(s)) FROM ({sql}) s GROUP BY 1").fetchall()
+            for trial, count, total in rows:
+                contents.setdefault(str(trial), []).append(f"{name} {count} {total}")
+    return {trial: sha256("\n".join(parts).encode()).hexdigest() for trial, parts in sorted(contents.items())}
 
 
 @click.command()
@@ -231,7 +267,7 @@ def main(folder: Path, nights: int, for_s: float, seed: int) -> None:
     with ExitStack() as running:
         server = running.enter_context(prefect_server(settings)) if len(done) < nights else {}
         os.environ["TMPDIR"] = str(temporary)  # what a night leaves there counts, too
-        simulated = Nights(folder / "inbox", settings.home, server, done[-1].named if done else 0)
+        simulated = Nights(folder / "inbox", settings.home, server, set(done[-1].named) if done else set())
         while len(done) < nights and time.monotonic() < end_s:
             unfinished.touch()
             done.append(_run_night(simulated, done, temporary, seed=seed))
@@ -245,7 +281,20 @@ def main(folder: Path, nights: int, for_s: float, seed: int) -> None:
         _print_growth([night.sizes for night in done])
         rows = content_rows(settings.snapshot)
         click.echo(f"rows: { {table: count for table, (count, _) in rows.items()} }")
-    click.echo(f"{sum(night.lost for night in done)} trials lost or doubled in {len(done)} of {nights} nights")
+    wrong = sum(night.lost for night in done)
+    click.echo(f"{wrong} trials lost, doubled or changed in {len(done)} of {nights} nights")
+    if len(done) == nights:
+        others = _unlike_at_once(folder / "inbox", done[-1].contents)
+        click.echo(f"{len(others)} trials are not as in a home that ingested the inbox at once: {', '.join(others)}")
+
+
+def _unlike_at_once(inbox: Path, contents: Mapping[str, str]) -> list[str]:
+    """The trials whose rows are not those of a new home into which the inbox is ingested, undisturbed."""
+    with TemporaryDirectory(prefix="n") as scratch:
+        settings = Settings.load(Path(scratch) / "home")
+        run_ingest(inbox, settings.home, "--method", "keypoint_fit")
+        at_once = trial_contents(settings.snapshot)
+    return sorted(name for name in at_once.keys() | contents.keys() if at_once.get(name) != contents.get(name))
 
 
 def _read_night(line: str) -> Night:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -36,7 +36,8 @@ from tests.benchmarks.kills import KILLED, Writes, copied, import_ahead, in_a_pr
 from tests.tasks.registry import make_home
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.content import content_rows
-from warehouse.releases import canary, promoted_release, refresh_current
+from warehouse.errors import DoneAlreadyError
+from warehouse.releases import acts, canary, promoted_release, refresh_current
 from warehouse.rollouts import latest
 from warehouse.snapshot import publish_snapshot
 
@@ -44,12 +45,15 @@ ACTS = (("promote", None), ("canary", None), ("roll back", "promote"), ("roll ba
 CURRENT = "SELECT trial_id, current_run_number FROM trial_manifest ORDER BY 1"
 
 
-def judged(home: Path, before: dict[str, Any], end: Callable[[Settings], Any]) -> dict[str, Any]:
-    """What an act left that was ended, and what the next command makes of it; both are judged by the state before."""
+def judged(act: str, home: Path, before: dict[str, Any], end: Callable[[Settings], Any]) -> dict[str, Any]:
+    """What an act left that was ended, what the next command makes of it, and the act when it is run again.
+
+    All are judged by the state before.
+    """
     with copied(home) as copy:
         settings = Settings.load(copy)
         ended = end(settings)
-        left, after = in_a_process(lambda: (state(settings), repaired(settings)))
+        left, after, again = in_a_process(lambda: (state(settings), repaired(settings), repeated(act, settings)))
     faults = [
         fault
         for fault, is_one in {
@@ -64,11 +68,21 @@ def judged(home: Path, before: dict[str, Any], end: Callable[[Settings], Any]) -
             "rows are lost": after["rows"] != before["rows"],
             "the act is neither done nor not": (after["pointer"] == before["pointer"])
             != (after["current"] == before["current"]),
+            "run again it is not done once": again["acts"] != before["acts"] + 1
+            or again["pointer"] == before["pointer"],
+            "run again readers have another state": again["read"] != again["current"],
         }.items()
         if is_one
     ]
     moved = "done" if after["pointer"] != before["pointer"] else "not begun"
     return {"ended": ended, "after": moved, "noted": after["noted"], "faults": faults}
+
+
+def repeated(act: str, settings: Settings) -> dict[str, Any]:
+    """The state after the act was run again."""
+    with suppress(DoneAlreadyError):
+        do(act, settings)
+    return state(settings)
 
 
 def do(act: str, settings: Settings, write: int | None = None) -> str:
@@ -113,6 +127,7 @@ def state(settings: Settings) -> dict[str, Any]:
     """What warehouse and readers have."""
     with opened_for_writing(settings.warehouse) as connection:
         release, rollout, shown = promoted_release(connection), latest(connection), canary(connection)
+        number = len(acts(connection))
         current = connection.execute(CURRENT).fetchall()
     with opened_for_reading(settings.snapshot) as connection:
         read = connection.execute(CURRENT).fetchall()
@@ -124,6 +139,7 @@ def state(settings: Settings) -> dict[str, Any]:
     return {
         "promoted": release.versions,
         "pointer": pointer,
+        "acts": number,
         "current": current,
         "read": read,
         "rollout": rollout.state,
@@ -161,7 +177,7 @@ def moments(home: Path, number: int, *chosen: str) -> None:
             killed = 0
             while killed < number:  # where the machine is faster than at the first run, some are too late
                 after_s = random.uniform(0, took_s)
-                found.append(judged(start, before, lambda s: in_a_process(partial(do, act, s), after_s=after_s)))  # noqa: B023
+                found.append(judged(act, start, before, lambda s: in_a_process(partial(do, act, s), after_s=after_s)))  # noqa: B023
                 killed += found[-1]["ended"] == KILLED
         done = sum(one["after"] == "done" for one in found)
         faults = [one for one in found if one["faults"]]
@@ -179,7 +195,7 @@ def writes(home: Path) -> None:
             before = in_a_process(partial(state, Settings.load(start)))
             while not found or found[-1]["ended"] == KILLED:
                 write = len(found)
-                found.append(judged(start, before, lambda s: in_a_process(partial(do, act, s, write))))  # noqa: B023
+                found.append(judged(act, start, before, lambda s: in_a_process(partial(do, act, s, write))))  # noqa: B023
         done, faults = sum(one["after"] == "done" for one in found[:-1]), sum(bool(one["faults"]) for one in found)
         ended = len(found) - 1
         print(f"| {named(act, begun)} | {ended} | {done} | {ended - done} | {faults} |", flush=True)
@@ -192,7 +208,7 @@ def chosen_writes(home: Path, chosen: Sequence[str]) -> None:
         with prepared(home, next(begun for name, begun in ACTS if name == act)) as start:
             before = in_a_process(partial(state, Settings.load(start)))
             for number in map(int, numbers.split(",")):
-                found = judged(start, before, lambda s: in_a_process(partial(do, act, s, number)))  # noqa: B023
+                found = judged(act, start, before, lambda s: in_a_process(partial(do, act, s, number)))  # noqa: B023
                 print(json.dumps({"act": act, **found}), flush=True)
 
 

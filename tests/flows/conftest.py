@@ -83,6 +83,8 @@ def _fill(inbox: Path) -> None:
     """Good trials in two sessions, and nine bad ones, each bad in another way."""
     for camera in (0, 1):
         small_inbox(inbox, trials=GOOD // 2, frames=FRAMES, camera=camera)
+    with (inbox / "blue" / "beam1" / "session.toml").open("a") as manifest:
+        manifest.write('\n[[athlete]]\nid = "bob"\nheight_m = 1.8\nconsent = {scope = ["numbers"]}\n')
     bad = Session("bad")
     bad.add("broken", "broken.mp4", start_s=0, frames=FRAMES)
     bad.add("missing", "missing.mp4", start_s=0, frames=FRAMES)

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from biopose.outputs.file_names import OVERLAY
 from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import DEFAULT_METHOD
+from biopose.rendering.bystanders import BLURRED
+from biopose.video.encoding import comment_of
 from flows.serving.supervisor import CHECKOUT
 from tasks.locks import exclusive
 from tasks.settings import Settings
@@ -91,6 +94,11 @@ def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> Non
     with opened_for_reading(run.snapshot) as connection:
         worst = connection.execute("SELECT max(value) FROM quality WHERE name = 'cross_check_rms_deg'").fetchall()
     assert 0 <= worst[0][0] < 0.5
+
+
+def test_overlays_of_a_team_with_somebody_who_agreed_to_no_pictures_show_bystanders_blurred(run: ObservedRun) -> None:
+    overlays = list((run.home / "artifacts" / "trials" / "blue").rglob(OVERLAY))
+    assert [comment_of(overlay) for overlay in overlays] == [BLURRED] * GOOD
 
 
 def test_running_again_measures_nothing_not_even_what_was_deleted_meanwhile_and_changes_nothing(

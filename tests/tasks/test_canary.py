@@ -19,7 +19,7 @@ from tests.tasks.registry import STAGES, make_home, run_of
 from tests.warehouse.trials import load_trials
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
-from warehouse.errors import ReleaseError
+from warehouse.errors import DoneAlreadyError, ReleaseError
 from warehouse.releases import release_of
 from warehouse.rollouts import latest
 
@@ -76,6 +76,8 @@ def test_a_canary_shows_the_candidate_to_its_share_and_its_end_exactly_what_was_
     status = rollout_status(settings)
     candidate = status["rollout"]["candidate"]
     assert releases(settings) == [candidate, before[1]]
+    with pytest.raises(DoneAlreadyError, match="the canary is in force: team blue"):
+        show_canary(settings, teams=["blue"])
     assert status["promoted"] == before[0]
     assert (status["canary"]["who"], status["canary"]["trials"], status["canary"]["measured"]) == ("team blue", 2, 1)
     assert status["acts"][-1]["release"] == candidate
@@ -83,6 +85,8 @@ def test_a_canary_shows_the_candidate_to_its_share_and_its_end_exactly_what_was_
     end(settings, reason="knees jump")  # type: ignore[operator]
     assert releases(settings) == before
     assert content_hash(settings.snapshot) == content
+    with pytest.raises(DoneAlreadyError):  # nor does it go back one release further
+        end(settings, reason="knees jump")  # type: ignore[operator]
     assert state(settings) == "stopped"
     assert rollout_status(settings)["canary"] is None
 

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from biopose.errors import BioposeError
 from biopose.io.consent import SCOPES, Consent
-from biopose.outputs.file_names import PICTURES
-from tasks.consent import leave_out_erased, refuse_withdrawn, remove_pictures
+from biopose.outputs.file_names import OVERLAY, PICTURES, REPORT
+from biopose.rendering.bystanders import BLURRED
+from biopose.video.encoding import VideoFile
+from tasks.consent import leave_out_erased, refuse_withdrawn, sessions_with
 from tasks.consent_record import NAME, ConsentRecord
 from tasks.erased_people import ErasedPeople
+from tasks.pictures import Pictures, RemovedPictures, remove_pictures
 from tasks.plan import Discovered, discover
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
@@ -154,24 +158,47 @@ def test_a_clock_that_is_ahead_for_a_night_neither_hastens_an_erasure_nor_puts_i
     assert record.due(after_days=30) == ["blue/ann"]
 
 
-def test_numbers_without_pictures_are_measured_and_earlier_pictures_removed(tmp_path: Path) -> None:
+def test_numbers_without_pictures_are_measured_and_pictures_that_may_show_them_removed(tmp_path: Path) -> None:
     settings = Settings.load(tmp_path / "home")
-    for name in ("ann", "bob"):
-        one = SyntheticTrial(name, athlete=name)
+    for name, session, comment in (
+        ("ann", "jumps", BLURRED),
+        ("bob", "jumps", ""),
+        ("cid", "jumps", BLURRED),
+        ("dan", "walks", ""),
+        ("eve", "on-2026-02-01", ""),
+    ):
+        one = SyntheticTrial(name, athlete=name, session=session)
         folder = one.write(settings.home / one.record["run"]["artifacts"])
         load_trial(settings.warehouse, one.record, folder)
-        for picture in PICTURES:
-            (folder / picture).touch()
+        (folder / REPORT).touch()
+        with VideoFile(folder / OVERLAY, width_px=16, height_px=16, rate_hz=30.0, comment=comment) as video:
+            video.add(np.zeros((16, 16, 3), np.uint8), time_s=0.0)
     publish_snapshot(settings.warehouse, settings.snapshot)
-    found = inbox(tmp_path / "inbox", {"2026-02-01": {"ann": '{scope = ["numbers"]}', "bob": "true"}})
+    found = inbox(tmp_path / "inbox", {"2026-02-01": {"ann": '{scope = ["numbers"]}', "eve": "true"}})
     record = ConsentRecord(settings.home)
     assert refuse_withdrawn(found, record) == set()
     assert len(found.entries) == 2
     assert record.without_pictures == {"blue/ann"}
-    assert remove_pictures(settings, record.without_pictures, trials={}) == len(PICTURES)
+    sessions = sessions_with(record.without_pictures, found)
+    removed = remove_pictures(settings, record.without_pictures, trials={}, sessions=sessions)
+    assert removed == RemovedPictures(
+        own=len(PICTURES), others=2 * len(PICTURES)
+    )  # bob, and eve whose session names ann
     left = {path.parent.parent.name for name in PICTURES for path in settings.artifacts.rglob(name)}
-    assert left == {"bob"}
-    assert remove_pictures(settings, record.without_pictures, trials={}) == 0
+    assert left == {"cid", "dan"}
+    assert remove_pictures(settings, record.without_pictures, trials={}) == RemovedPictures(0, 0)
+
+
+def test_bystanders_are_blurred_in_a_team_with_somebody_who_agreed_to_no_pictures(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path)
+    assert not Pictures.of(settings).is_blurred("blue/bob")
+    ConsentRecord(tmp_path).update({"blue/ann": Consent(frozenset({"numbers"}), date(2026, 2, 1))})
+    ErasedPeople(tmp_path).add("green/eve", [])  # who may be filmed still
+    pictures = Pictures.of(settings)
+    assert not pictures.is_drawn("blue/ann")
+    drawn = {who: (pictures.is_drawn(who), pictures.is_blurred(who)) for who in ("blue/bob", "red/dan", "green/cid")}
+    assert drawn == {"blue/bob": (True, True), "red/dan": (True, False), "green/cid": (True, True)}
+    assert Pictures.of(Settings.load(tmp_path, blur_bystanders=True)).is_blurred("red/dan")
 
 
 def test_a_damaged_record_stops_the_night_with_the_remedy(tmp_path: Path) -> None:

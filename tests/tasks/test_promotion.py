@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 
 from biopose.errors import BioposeError, ModelError
+from tasks.audit import AuditLog
 from tasks.model_aliases import aliased_versions, set_alias
 from tasks.models import registry
 from tasks.promotion import abort, complete_interrupted, finish, promote, roll_back
 from tasks.releases import release_to_measure
 from tasks.settings import Settings
+from tests.commands import run
 from tests.tasks.registry import STAGES, make_home
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
-from warehouse.errors import ReleaseError
+from warehouse.errors import DoneAlreadyError, ReleaseError
 from warehouse.releases import acts, begun_act, promoted_release, record_release
 from warehouse.rollouts import latest, transitions
 
@@ -66,6 +68,26 @@ def test_promoted_numbers_are_shown_and_rolled_back_those_of_before_are_exactly(
         assert [one.to_state for one in transitions(connection, 1)][-3:] == ["promote", "watch", "stopped"]
     with pytest.raises(ReleaseError, match="no release to go back to"):
         roll_back(settings, reason="again")
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_promotion_and_a_rollback_that_were_killed_are_completed_by_running_them_again_and_done_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    killed_before = "publish_snapshot" if is_done else "finish_act"
+    for command, name in ((["promote"], "promote"), (["rollback", "--reason", "knees jump"], "roll back")):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"tasks.promotion.{killed_before}", lambda *_: sys.exit("killed"))
+            assert run("rollout", *command, "--home", settings.home).exit_code == 1
+        again = run("rollout", *command, "--home", settings.home)
+        assert (again.exit_code, "Nothing was left to do" in again.stderr) == (0, True)
+        with opened_for_writing(settings.warehouse) as connection:
+            assert acts(connection)[-1].act == name
+            number = len(acts(connection))
+        with opened_for_reading(settings.snapshot) as connection:
+            assert len(acts(connection)) == number
+    assert number == 3  # the first, each once
+    assert {one.act for one in AuditLog(settings.home).entries()} == {"promote", "roll back"}
 
 
 @pytest.fixture
@@ -125,9 +147,9 @@ def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_nex
     """Every write, and more of what is checked, in `python -m tests.benchmarks.promotions`."""
     writes = ("promote=6,10", "roll back=4", "canary=7")
     command = [sys.executable, "-m", "tests.benchmarks.promotions", "write", str(settings.home), *writes]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=500)
-    assert run.returncode == 0, run.stderr
-    found = [json.loads(line) for line in run.stdout.splitlines()]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert ran.returncode == 0, ran.stderr
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [one["act"] for one in found] == ["promote", "promote", "roll back", "canary"]
     assert [one["faults"] for one in found] == [[]] * 4
     assert {one["ended"] for one in found} == {"killed"}
@@ -145,7 +167,7 @@ def test_what_the_gate_did_not_pass_is_promoted_with_a_reason_alone_which_stays_
         rollout = latest(connection)
     assert rollout is not None
     assert rollout.state == "watch"
-    with pytest.raises(ReleaseError, match="nothing to promote: rollout 1 is at watch"):
+    with pytest.raises(DoneAlreadyError, match="rollout 1 is promoted"):
         promote(settings, reason="again")
 
 
@@ -212,6 +234,8 @@ def test_an_aborted_rollout_is_not_promoted_by_mistake(settings: Settings) -> No
     abort(settings, reason="wrong version")
     with pytest.raises(ReleaseError, match="rollout 1 is at stopped, and the gate's verdict is: pass"):
         promote(settings)
+    with pytest.raises(DoneAlreadyError, match="rollout 1 has ended already, aborted: wrong version"):
+        abort(settings, reason="wrong version")
     with pytest.raises(ReleaseError, match="no rollout is open"):
         abort(settings, reason="again")
 
@@ -225,6 +249,8 @@ def test_a_watched_release_is_not_aborted_by_mistake_and_its_watch_is_ended_by_n
     finish(settings, reason="checked by hand")
     with opened_for_writing(settings.warehouse) as connection:
         assert transitions(connection, 1)[-1].why == "the watch is ended: checked by hand"
+    with pytest.raises(DoneAlreadyError, match="rollout 1 has ended already, the watch is ended"):
+        finish(settings, reason="checked by hand")
 
 
 @pytest.fixture

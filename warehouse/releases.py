@@ -189,7 +189,10 @@ def admit_candidate(
     release_id, releases = release_id_of(method, models), promoted(connection)
     if release_id == releases[-1]:
         now = release_of(connection, release_id).name
-        raise ReleaseError(f"the candidate is {now}, the promoted release: there is nothing to compare")
+        raise ReleaseError(
+            f"the candidate is {now}, the promoted release: there is nothing to compare. Name what it changes: --model "
+            "STAGE=VERSION, --method or --alias"
+        )
     if release_id in releases:
         earlier = release_of(connection, release_id).name
         raise ReleaseError(f"{earlier} was promoted before the release in use; `biopose rollout rollback` goes back")

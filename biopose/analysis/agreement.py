@@ -103,14 +103,17 @@ def reference_errors(measured: FloatArray, sd: FloatArray, reference: FloatArray
 
 
 def limits_of_agreement(biases: FloatArray, sds: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(C,) bias, lower and upper limit, between which 95 % of the differences of frames lie.
+    """(C,) bias, lower and upper limit, between which 95 % of the differences of frames lie; NaN of one trial alone.
 
     Args:
         biases: (N, C) of each trial.
         sds: (N, C) within each trial.
     """
     bias = _mean(biases)
-    reach = SDS_OF_95 * np.sqrt(_mean((biases - bias) ** 2) + _mean(sds**2))
+    known = np.isfinite(biases)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = np.where(known, (biases - bias) ** 2, 0.0).sum(axis=0) / (known.sum(axis=0) - 1)
+    reach = SDS_OF_95 * np.sqrt(between + _mean(sds**2))
     return bias, bias - reach, bias + reach
 
 

@@ -138,7 +138,7 @@ def decide(
         few = (
             f"; {policy.least_athletes} athletes are needed, there are {there}" if there < policy.least_athletes else ""
         )
-        reason = f"{len(lacking)} of {len(judged)} criteria are undecided, most of all {widest.name}{few}"
+        reason = f"{len(lacking)} of {len(judged)} criteria are undecided, most of all '{widest.name}'{few}"
         return Decision("not enough evidence", reason, tuple(judged), widest.more_trials, level, look)
     return Decision("pass", f"all {len(judged)} criteria lie within their margins", tuple(judged), 0, level, look)
 

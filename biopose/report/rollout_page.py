@@ -58,10 +58,7 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
             offsets=_offset_tables(rollout, comparison["coordinates"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
             judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
-            worst=[
-                {"trial_id": one.trial_id, "overlays": one.overlays, "plot": Markup(_curves(one))}  # noqa: S704
-                for one in worst
-            ],
+            worst=[{"trial_id": one.trial_id, "overlays": one.overlays, "plots": _plots(one)} for one in worst],
         )
     )
     with written_whole(path) as partial:
@@ -110,7 +107,7 @@ def _offset_tables(
     for one in rollout["offsets"]:
         row = {
             "quantity": one["quantity"],
-            "mean": f"{_number(one['mean_difference'])} {one['unit']}",
+            "mean": f"{_number(one['mean_difference'])} {one['unit'].removeprefix('1')}",
             "interval": _interval(one["low"], one["high"]),
             "sample": f"{one['trials']} of {one['athletes']} athletes",
         }
@@ -118,7 +115,8 @@ def _offset_tables(
     return of_metrics, of_coordinates
 
 
-def _curves(one: WorstTrial) -> str:
+def _plots(one: WorstTrial) -> list[Markup]:
+    """A plot a column, so that a phone shows them below each other."""
     panels = [
         Panel(
             column.rpartition("_")[0].replace("_", " ") + " (deg)",
@@ -126,7 +124,8 @@ def _curves(one: WorstTrial) -> str:
         )
         for column, values in one.coordinates.items()
     ]
-    return figure(one.trial_id, panels, one.time_s, np.zeros(len(one.time_s), bool))
+    trusted = np.zeros(len(one.time_s), bool)
+    return [Markup(figure(one.trial_id, [panel], one.time_s, trusted, columns=1)) for panel in panels]  # noqa: S704
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -20,6 +20,7 @@ LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 42.0, 8.0, 24.0, 32.0  # from a panel's e
 MOST_X_TICKS, MOST_Y_TICKS = 6, 5
 LEVELS = 10  # of darkness in a strip
 STRIP_SHARE = 0.8  # of the distance between strips that a strip fills
+LETTER_PX = 6.0  # of a name
 MIN_MARGIN = 0.05  # of the vertical axis beyond the curves
 
 
@@ -229,10 +230,11 @@ def _legend(panel: Panel, width_px: float) -> list[str]:
     """Names of the curves at the right of the first panel's title; none where there is one, or they have none."""
     parts = []
     named = [curve for curve in panel.curves if curve.name]
+    longest_px = LETTER_PX * max((len(curve.name) for curve in named), default=0)
     for place, curve in enumerate(reversed(named) if len(named) > 1 else ()):
-        right = width_px - 52.0 * place
-        parts.append(f'<path class="line {curve.kind}" d="M{right - 44:g} -10h16"/>')
-        parts.append(f'<text class="tick" x="{right - 25:g}" y="-7">{escape(curve.name)}</text>')
+        left = width_px + 8.0 - (longest_px + 22.0) * (place + 1)
+        parts.append(f'<path class="line {curve.kind}" d="M{left:g} -10h16"/>')
+        parts.append(f'<text class="tick" x="{left + 19:g}" y="-7">{escape(curve.name)}</text>')
     return parts
 
 

@@ -188,6 +188,8 @@ def _change(values: list[float | None], digits: str) -> str:
 def _limits_line(row: Mapping[str, Any], name: str) -> str:
     if row["bias"] is None:
         return f"  {name:<32} {'-':>9}"
+    if row["lower_limit"] is None:
+        return f"  {name:<32} {row['bias']:>+9.3f}   not known of one trial"
     return f"  {name:<32} {row['bias']:>+9.3f}   {row['lower_limit']:+.3f} to {row['upper_limit']:+.3f}"
 
 

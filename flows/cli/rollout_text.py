@@ -6,12 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+STOPPED = (
+    "biopose rollout start with another candidate, or with more trials; or against the gate: canary or promote, with "
+    "--reason WHY"
+)
 NEXT = {  # by state, and whether the gate passed it
     ("gate", True): "biopose rollout canary --share 0.1, or promote",
     ("canary", True): "biopose rollout promote, or rollback --reason WHY",
     ("canary", False): "biopose rollout rollback --reason WHY, or against the gate: promote --reason WHY",
     ("watch", True): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
     ("watch", False): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
+    ("stopped", True): STOPPED,
+    ("stopped", False): STOPPED,
 }
 
 
@@ -47,8 +53,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     lines += [_night_line(night) for night in rollout["nights"]]
     if rollout["verdict"]:
         lines.append(f"Page: {rollout['page']}")
-    if following := NEXT.get((rollout["state"], rollout["verdict"] == "pass")):
-        lines.append(f"Next: {following}")
+        if following := NEXT.get((rollout["state"], rollout["verdict"] == "pass")):
+            lines.append(f"Next: {following}")
     return lines
 
 

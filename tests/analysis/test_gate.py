@@ -111,7 +111,7 @@ def test_a_small_group_that_looks_worse_than_its_margin_holds_a_candidate_up() -
     camera = Criterion("camera", "of 1", fall, low=-0.06, may_only_fail=True)
     decision = decide([quality, camera], athletes, POLICY, attempted=200)
     assert decision.verdict == "not enough evidence"
-    assert "most of all camera" in decision.reason
+    assert "most of all 'camera" in decision.reason
     assert decision.more_trials > 0
 
 
@@ -231,3 +231,12 @@ def test_limits_of_agreement_hold_95_per_cent_of_single_differences() -> None:
     bias, low, high = limits_of_agreement(frames.mean(axis=1)[:, None], frames.std(axis=1)[:, None])
     assert bias[0] == pytest.approx(2.0, abs=0.2)
     assert ((frames > low) & (frames < high)).mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_limits_of_agreement_of_few_trials_are_not_too_narrow_and_of_one_not_known() -> None:
+    drawn = np.random.default_rng(1).normal(size=(3, 4000))
+    _, low, high = limits_of_agreement(drawn, np.zeros_like(drawn))
+    assert np.mean(((high - low) / 2 / 1.96) ** 2) == pytest.approx(1.0, abs=0.05)
+    bias, low, high = limits_of_agreement(np.array([[2.0]]), np.array([[0.0]]))
+    assert bias.tolist() == [2.0]
+    assert np.isnan([low, high]).all()

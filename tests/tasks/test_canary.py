@@ -20,6 +20,7 @@ from tests.warehouse.trials import load_trials
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
 from warehouse.errors import DoneAlreadyError, ReleaseError
+from warehouse.query import run_query
 from warehouse.releases import release_of
 from warehouse.rollouts import latest
 
@@ -60,6 +61,12 @@ def releases(settings: Settings) -> list[str]:
         return [name for (name,) in connection.execute("SELECT release FROM trial ORDER BY trial_id").fetchall()]
 
 
+def shown_as_canary(settings: Settings) -> list[str]:
+    """Releases that `biopose query releases` has as a canary."""
+    found = run_query(settings.snapshot, "releases", {})
+    return found.filter("is_canary")["release"].to_list()
+
+
 def state(settings: Settings) -> str:
     with opened_for_writing(settings.warehouse) as connection:
         found = latest(connection)
@@ -79,6 +86,7 @@ def test_a_canary_shows_the_candidate_to_its_share_and_its_end_exactly_what_was_
     with pytest.raises(DoneAlreadyError, match="the canary is in force: team blue"):
         show_canary(settings, teams=["blue"])
     assert status["promoted"] == before[0]
+    assert shown_as_canary(settings) == [candidate]
     assert (status["canary"]["who"], status["canary"]["trials"], status["canary"]["measured"]) == ("team blue", 2, 1)
     assert status["acts"][-1]["release"] == candidate
     assert aliased_versions(settings, "champion") == dict.fromkeys(STAGES, 1)
@@ -89,6 +97,7 @@ def test_a_canary_shows_the_candidate_to_its_share_and_its_end_exactly_what_was_
         end(settings, reason="knees jump")  # type: ignore[operator]
     assert state(settings) == "stopped"
     assert rollout_status(settings)["canary"] is None
+    assert shown_as_canary(settings) == []
 
 
 def test_a_canary_is_widened_and_promoted_to_all(settings: Settings) -> None:

@@ -320,6 +320,7 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
         "no &lt;person&gt;",
         "ann: we hurry",
         "<svg",
+        ".plot path { fill: none; }",
         "+40.0°",
         "−0.02 m",
         "−0.03 to −0.01",

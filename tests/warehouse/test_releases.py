@@ -149,7 +149,9 @@ def test_a_candidate_is_another_release_than_the_promoted_ones_and_has_a_name_of
     first = load(database, SyntheticTrial(), 1)
     record, other = measured(SyntheticTrial(), 1), measured(SyntheticTrial(), 2)
     with opened_for_writing(database) as connection:
-        with pytest.raises(ReleaseError, match="the promoted release: there is nothing to compare"):
+        with pytest.raises(
+            ReleaseError, match=r"the promoted release: there is nothing to compare\. Name what it changes: --model "
+        ):
             admit_candidate(connection, "keypoint_fit", record["models"], name=None)
         second = admit_candidate(connection, "keypoint_fit", other["models"], name="autumn")
         with pytest.raises(ReleaseError, match="another release is called autumn"):

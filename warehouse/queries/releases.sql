@@ -22,6 +22,14 @@ acted AS (
     FROM release_act
     WHERE is_done
     GROUP BY releases[-1]
+),
+
+last_act AS (
+    SELECT act_number, canary
+    FROM release_act
+    WHERE is_done
+    ORDER BY act_number DESC
+    LIMIT 1
 )
 
 SELECT
@@ -30,9 +38,8 @@ SELECT
     versions.models,
     coalesce(measured.trials_measured, 0) AS trials_measured,
     coalesce(measured.trials_shown, 0) AS trials_shown,
-    coalesce(acted.act_number = (SELECT max(act_number) FROM release_act WHERE is_done), false) AS is_promoted,
-    coalesce(release.release_id = (SELECT arg_max(canary, act_number).release_id FROM release_act WHERE is_done), false)
-        AS is_canary,
+    coalesce(acted.act_number = (SELECT act_number FROM last_act), false) AS is_promoted,
+    coalesce(release.release_id = (SELECT canary.release_id FROM last_act), false) AS is_canary,
     coalesce(acted.is_override, false) AS was_promoted_against_the_gate
 FROM release
 LEFT JOIN versions USING (release_id)

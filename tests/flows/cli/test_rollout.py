@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.models import models
-from flows.cli.rollout_text import status_lines
+from flows.cli.rollout_text import STOPPED, status_lines
 from tasks.settings import Settings
 from tests.tasks.registry import make_home
 from warehouse.errors import ReleaseError
@@ -62,15 +62,23 @@ def test_options_that_an_open_rollout_does_not_take_are_named_as_the_command_has
         ("gate", "pass", "Next: biopose rollout canary --share 0.1, or promote"),
         ("canary", "pass", "Next: biopose rollout promote, or rollback --reason WHY"),
         ("canary", "fail", "Next: biopose rollout rollback --reason WHY, or against the gate: promote --reason WHY"),
+        ("stopped", "not enough evidence", f"Next: {STOPPED}"),
+        ("stopped", None, "Shadow: 9 trials, 900 frames"),  # aborted before the gate
     ],
 )
 def test_the_next_command_is_a_promotion_without_a_reason_only_where_the_gate_passed_it(
-    state: str, verdict: str, following: str
+    state: str, verdict: str | None, following: str
 ) -> None:
     rollout: dict[str, Any] = {"number": 1, "champion": "old", "candidate": "new", "state": state, "nights": []}
     rollout |= {"verdict": verdict, "sample": {"measured": 9}, "comparison": None, "transitions": [], "page": "p.html"}
     rollout |= {"shadow": {"trials": 9, "line": "9 trials, 900 frames"}}
-    status = {"promoted": "old", "trials_shown": {"old": 9}, "acts": [], "interrupted": None, "rollout": rollout}
+    status: dict[str, Any] = {
+        "promoted": "old",
+        "trials_shown": {"old": 9},
+        "acts": [],
+        "interrupted": None,
+        "rollout": rollout,
+    }
     status |= {"canary": None, "backfills": []}
     lines = status_lines(status)
     assert lines[-1] == following

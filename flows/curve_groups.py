@@ -54,6 +54,18 @@ class GroupComparison:
     notes: tuple[str, ...]
 
 
+def counted_curves(counts: Sequence[int], unit: str, *, paired: bool) -> str:
+    """How many athletes, cycles or trials are compared, such as "5 athletes and 1 athlete".
+
+    Args:
+        counts: of both groups.
+        unit: a noun.
+        paired: whether both groups have the same.
+    """
+    named = [f"{count} {unit}{'' if count == 1 else 's'}" for count in counts]
+    return f"{named[0]}, each in both groups" if paired else " and ".join(named)
+
+
 def group_cycles(ask: Ask, coordinates: Sequence[str], group: Mapping[str, str]) -> list[pl.DataFrame]:
     """A row a cycle of a group: CYCLE, run_number, its curve, and whether that is known from 0 to 100 %.
 
@@ -162,7 +174,7 @@ def _judged(
     try:
         return compare_curves(first, second, paired=paired, alpha=alpha), []
     except ValueError as error:
-        return None, [str(error)]
+        return None, [f"{error}; in gait a curve is a whole stride of the angle's own side"]
 
 
 def _athlete_means(frame: pl.DataFrame, athletes: list[str]) -> FloatArray:

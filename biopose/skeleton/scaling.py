@@ -112,7 +112,8 @@ def _too_few(skeleton: Skeleton, names: Sequence[str], observed: Iterable[str]) 
     return ModelError(
         f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
         f"needed. Observed: {', '.join(observed) or 'none'}. "
-        f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
+        f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}. Give the model whose markers these are: "
+        "--model, or an athlete's model in session.toml."
     )
 
 

@@ -47,7 +47,9 @@ VALUES = {  # of the parameters that have no default; all others keep theirs, wh
     "threshold": "90",
 }
 OF_QUERY = {  # other values of some queries
-    "cycle_curves": {"session": VALUES["session"]},  # all of 100 million frames take more memory than a query may
+    # All of 100 million frames take more memory than a query may.
+    "cycle_curves": {"session": VALUES["session"]},
+    "coordinate_by_cycle": {"session": VALUES["session"]},
     "cycles": {"metric": "stride_time"},
 }
 QUERIES = tuple(named_queries())

@@ -124,10 +124,11 @@ def _as_dict(found: CurveComparison) -> dict[str, Any]:
 
 def _lines(coordinate: str, result: dict[str, Any]) -> list[str]:
     unit = "degrees" if coordinate.endswith("_deg") else "m"
-    how = "each compared with themselves" if result["paired"] else "as groups"
+    from flows.curve_groups import counted_curves
+
+    compared = counted_curves(result["curves"], result["compared"].removesuffix("s"), paired=result["paired"])
     lines = [
-        f"{coordinate}: {' and '.join(map(str, result['curves']))} {result['compared']}, {how}; "
-        f"{' and '.join(map(str, result['cycles']))} cycles",
+        f"{coordinate}: {compared}; {counted_curves(result['cycles'], 'cycle', paired=False)}",
         f"significant where |t| exceeds {result['threshold_t']:.2f} ({result['alpha']:g} two-sided, "
         f"{result['degrees_of_freedom']} degrees of freedom, smoothness {result['fwhm_percent']:.0f} % of the cycle)",
     ]

@@ -174,11 +174,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
             lines.append(f"  {name}no estimate: {one['reason']}")
             continue
         unit = {"1": "", "deg": " degrees"}.get(result["unit"], f" {result['unit']}")
-        verb = "rises" if one["per_week"] > 0 else "falls"
-        direction = 1 if one["per_week"] > 0 else -1
-        low, high = sorted((direction * one["low"], direction * one["high"]))
         lines.append(
-            f"  {name}{verb} by {abs(one['per_week']):.3g}{unit} a week (95 % interval {low:.3g} to {high:.3g}): "
+            f"  {name}{one['per_week']:+.3g}{unit} a week (95 % interval {one['low']:+.3g} to {one['high']:+.3g}): "
             f"{one['judgement']}; {one['athletes']} athletes, {one['sessions']} sessions over {one['weeks']:.0f} weeks"
         )
         lines += [f"    {note}" for note in one["notes"]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from biopose.report.angle_panels import MIN_SPAN_DEG
 from biopose.report.svg import Curve, Panel
-from flows.curve_groups import ORDER, SHOWN, GroupComparison, compare_groups, group_cycles
+from flows.curve_groups import ORDER, SHOWN, GroupComparison, compare_groups, counted_curves, group_cycles
 from flows.pages.compare import COORDINATES, columns_of
 from flows.pages.percent_plot import PERCENT, asked_part, percent_plot
 from flows.pages.reader import Reader
@@ -59,6 +59,7 @@ def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "offered": {name: read.choices("cycle_curves", name) for name in ("activity", *FILTERS)},
         "error": "",
         "sides": [],
+        "counted": counted_curves,
         "people": NOBODY,
         "alpha": ALPHA,
     }
@@ -125,6 +126,7 @@ def _drawn(side: SideComparison, activity: str, groups: list[Group], part: slice
     return {
         "title": title,
         "of": compared,
+        "counted": counted_curves([len(one) for one in compared.curves], compared.unit, paired=compared.paired),
         "spans": spans,
         "plots": plots,
         "command": _command(side.column, activity, groups),

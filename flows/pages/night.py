@@ -47,7 +47,7 @@ def night(read: Reader, asked: Mapping[str, str], *, settings: Settings) -> dict
     return {
         "title": "Last night" if not asked.get("day") else f"Loads of {day}",
         "day": day,
-        "days": days[:SHOWN_DAYS],
+        "days": [one for one in days if str(one["day"]) != day][:SHOWN_DAYS],
         "stored": loads.height,
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},

@@ -31,6 +31,7 @@ TOPICS = {
         "landings_over_threshold",
         "coordinate_range",
         "mean_curve",
+        "coordinate_by_cycle",
         "cycle_curves",
         "norms",
         "reliability",

@@ -141,7 +141,7 @@ def unknown_sentences(rows: Iterable[Row]) -> list[str]:
     """Metrics that are not known, by reason: rows of the query unknown_metrics, or of metrics without a value."""
     reasons: dict[str, dict[str, None]] = {}
     for row in rows:
-        reasons.setdefault(str(row["reason"]).rstrip("."), {})[_name(row["metric"])] = None
+        reasons.setdefault(_inside_sentence(str(row["reason"])), {})[_name(row["metric"])] = None
     return [f"Not known: {_listed(list(names))}, since {reason}." for reason, names in reasons.items()]
 
 
@@ -182,6 +182,12 @@ def _counted(counts: Counter[str]) -> str:
     if len(counts) == 1:
         return _name(next(iter(counts)))
     return ", ".join(f"{_name(name)} ({count})" for name, count in counts.most_common())
+
+
+def _inside_sentence(sentence: str) -> str:
+    """Without its full stop, and with a small first letter unless that is of an abbreviation."""
+    text = sentence.rstrip(".")
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _metric(row: Row) -> str:

@@ -22,7 +22,7 @@ from warehouse.snapshot import publish_snapshot
 def test_a_percentile_is_among_the_others_with_half_of_those_equal(tmp_path: Path) -> None:
     (row,) = rows(published(tmp_path, squad([60.0, 50.0, 55.0, 60.0, 70.0, 90.0])), "athlete_vs_squad", **ONE)
     assert row["percentile"] == 50.0  # two of five below, one equal
-    assert (row["squad_median"], row["other_athletes"], row["judgement"]) == (60.0, 5, "enough athletes")
+    assert (row["squad_median"], row["other_athletes"], row["judgement"]) == (60.0, 5, "within measurement noise")
     assert row["robust_z"] == 0.0
     assert row["measurement_sd"] == 3.0
     assert (row["percentile_low"], row["percentile_high"]) == (20.0, 60.0)  # below 54.12, up to 65.88
@@ -31,6 +31,7 @@ def test_a_percentile_is_among_the_others_with_half_of_those_equal(tmp_path: Pat
 def test_a_robust_z_is_in_median_absolute_deviations_of_the_others(tmp_path: Path) -> None:
     (row,) = rows(published(tmp_path, squad([90.0, 50.0, 55.0, 60.0, 70.0, 80.0])), "athlete_vs_squad", **ONE)
     assert row["robust_z"] == (90.0 - 60.0) / (1.4826 * 10.0)  # deviations 10, 5, 0, 10, 20
+    assert row["judgement"] == "beyond measurement noise"
     assert (row["percentile"], row["percentile_low"], row["percentile_high"]) == (100.0, 100.0, 100.0)
 
 

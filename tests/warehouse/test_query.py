@@ -30,7 +30,7 @@ GIVEN = {
 GIVEN_CURVE = {name: GIVEN[name] for name in ("team", "activity")}
 WITHOUT_ROWS = (
     *("landings_over_threshold", "norms", "events_of_trial", "unknown_metrics", "release_offsets"),
-    "recognised_activities",
+    *("recognised_activities", "coordinate_by_cycle"),
 )
 INJECTION = "x' OR 1 = 1; DROP TABLE trial; --"
 

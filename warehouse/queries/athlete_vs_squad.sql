@@ -3,7 +3,9 @@
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
 --   less and plus 1.96 of the measurement's own standard deviation, constant_sd of metric included: the anatomical frames'
 --   error differs from person to person. The robust z is the distance from the others' median in
---   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
+--   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null. The
+--   judgement is of the distance from the others' median, which is within measurement noise up to 1.96 measurement_sd: a
+--   squad whose athletes differ by less than the measurement errs has large robust z that mean nothing.
 --   cameras and releases are those of all trials that are compared.
 --   release_differs: some of the others were measured with other releases, as during a canary (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
@@ -84,7 +86,12 @@ SELECT
     CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_low END AS percentile_low,
     CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_high END AS percentile_high,
     CASE WHEN is_enough THEN (mean_value - squad_median) / nullif(squad_robust_sd, 0) END AS robust_z,
-    if(is_enough, 'enough athletes', 'not enough athletes') AS judgement,
+    CASE
+        WHEN NOT is_enough THEN 'not enough athletes'
+        WHEN measurement_sd IS NULL THEN 'deviation not known'
+        WHEN abs(mean_value - squad_median) > 1.96 * measurement_sd THEN 'beyond measurement noise'
+        ELSE 'within measurement noise'
+    END AS judgement,
     other_athletes,
     trials,
     array_to_string(cameras, ', ') AS cameras,

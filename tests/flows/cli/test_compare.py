@@ -156,7 +156,7 @@ def test_as_text_it_states_threshold_and_spans(home: Path) -> None:
         home,
     )
     lines = run("compare", "knee_angle_r_deg", *options).stdout.splitlines()
-    assert lines[0] == "knee_angle_r_deg: 5 and 5 athletes, each compared with themselves; 7 and 7 cycles"
+    assert lines[0] == "knee_angle_r_deg: 5 athletes, each in both groups; 7 cycles and 7 cycles"
     assert "significant where |t| exceeds" in lines[1]
     assert "the second group is" in lines[2]
     assert "degrees higher on average, p" in lines[2]

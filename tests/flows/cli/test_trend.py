@@ -54,7 +54,7 @@ def test_each_side_has_its_change_with_interval_and_judgement(home: Path) -> Non
     assert (left["athletes"], left["sessions"], left["weeks"]) == (6, 18, 4.0)
     lines = run(*asked).stdout.splitlines()
     assert lines[0] == f"{METRIC} in {ACTIVITY}, measured by keypoint_fit"
-    assert lines[1].startswith("  left: rises by ")
+    assert lines[1].startswith("  left: +")
     assert lines[1].endswith("): real; 6 athletes, 18 sessions over 4 weeks")
 
 

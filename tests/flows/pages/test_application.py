@@ -186,7 +186,7 @@ def test_every_question_of_ours_is_listed_once_by_topic(client: httpx.Client) ->
 
 def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
     page = client.get(GROUPS).text
-    assert "6 and 6 athletes, each compared with itself; 6 and 6 trials." in page
+    assert "6 athletes, each in both groups; 6 trials and 6 trials." in page
     assert page.count('<path class="band first"') == page.count('<path class="band second"') == 2  # right and left
     assert page.count('class="line limit"') == 4  # of t, both ways
     assert 'data-curves="{&#34;x&#34;:[0,1,2' in page

@@ -1,0 +1,114 @@
+-- A coordinate in every stride, jump or repetition: its extremes, range, velocities, and its value where the cycle begins, ends
+--   and at an event.
+-- Grain: a cycle of a trial; strides are those of the coordinate's own side.
+-- Note: over the frames of a cycle with at least least_quality, values at times are those of the nearest such frame. A coordinate
+--   without a side takes the right's strides and events. Velocities, a second, are of neighbouring frames (central differences
+--   of the filtered coordinate). Each _sd is of its own frame, so that of an extreme is a little too small; range_sd is as
+--   if both extremes erred independently, and velocity_sd as if all of the coordinate's deviation varied through the trial,
+--   alike over 0.1 s: both at most that. hip, knee and ankle have sampled deviations in the query cycles.
+-- coordinate: measured column of kinematics, such as pelvis_list_deg
+-- event: one of event.event, such as foot_off, the first in a cycle = none
+-- activity: one of trial.activity = any
+-- team: one of trial.team_id = any
+-- session: one of trial.session_id = any
+-- athlete: one of trial.athlete_id = any
+-- trial: one of trial.trial_id = any
+-- least_quality: number, 0 to 1, of a frame = 0.5
+-- Empty: no trial asked for has cycles: walking and running have whole strides only where a foot strikes twice.
+-- Example: --param coordinate=hip_adduction_r_deg --param event=foot_off --param athlete=blue/ann
+WITH chosen AS (
+    SELECT
+        *,
+        if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right') AS own_side
+    FROM current_run
+    WHERE
+        $activity IN (activity, 'any')
+        AND $team IN (team_id, 'any')
+        AND $session IN (session_id, 'any')
+        AND $athlete IN (athlete_id, 'any')
+        AND $trial IN (trial_id, 'any')
+),
+
+stretch AS (
+    SELECT DISTINCT
+        run_number,
+        cycle,
+        if(cycle = 'stride', side, 'none') AS side,
+        cycle_number,
+        cycle_metric_of_every_run.start_s,
+        cycle_metric_of_every_run.end_s,
+        own_side
+    FROM chosen
+    JOIN cycle_metric_of_every_run USING (run_number)
+    WHERE cycle <> 'stride' OR side = own_side
+),
+
+happened AS (
+    SELECT stretch.run_number, cycle, cycle_number, min(event.time_s) AS event_s
+    FROM stretch
+    JOIN event_of_every_run AS event
+        ON
+        event.run_number = stretch.run_number
+        AND event.side IN (own_side, 'both', 'none')
+        AND event.time_s BETWEEN stretch.start_s AND stretch.end_s
+    WHERE event.event = $event
+    GROUP BY ALL
+),
+
+frame AS (
+    SELECT
+        run_number,
+        frame_index,
+        time_s,
+        COLUMNS(lambda name: name = $coordinate) AS value,
+        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_sd_\1')) AS sd
+    FROM kinematics_of_every_run
+    WHERE run_number IN (SELECT run_number FROM stretch) AND quality >= $least_quality::DOUBLE
+),
+
+moving AS (
+    SELECT
+        *,
+        if(
+            lead(frame_index) OVER in_order - lag(frame_index) OVER in_order = 2,
+            lead(time_s) OVER in_order - lag(time_s) OVER in_order,
+            NULL
+        ) AS step_s,
+        (lead(value) OVER in_order - lag(value) OVER in_order) / step_s AS velocity,
+        sd * sqrt(2 * (1 - exp((step_s / 0.1) ** 2 / -2))) / step_s AS velocity_sd
+    FROM frame
+    WHERE isfinite(value)
+    WINDOW in_order AS (PARTITION BY run_number ORDER BY frame_index)
+)
+
+SELECT
+    chosen.trial_id,
+    chosen.athlete_id,
+    chosen.activity,
+    chosen.session_date,
+    chosen.method,
+    stretch.cycle,
+    stretch.side,
+    stretch.cycle_number,
+    stretch.start_s,
+    stretch.end_s,
+    arg_min(value, abs(time_s - stretch.start_s)) AS at_start,
+    arg_min(value, abs(time_s - happened.event_s)) AS at_event,
+    arg_min(value, abs(time_s - stretch.end_s)) AS at_end,
+    min(value) AS lowest,
+    max(value) AS highest,
+    highest - lowest AS range,
+    arg_min(sd, value) AS lowest_sd,
+    arg_max(sd, value) AS highest_sd,
+    sqrt(lowest_sd ** 2 + highest_sd ** 2) AS range_sd,
+    min(velocity) AS lowest_velocity,
+    max(velocity) AS highest_velocity,
+    arg_max(velocity_sd, abs(velocity)) AS velocity_sd,
+    count(*) AS frames,
+    regexp_extract($coordinate, '_(deg|m)$', 1) AS unit
+FROM stretch
+JOIN chosen USING (run_number)
+LEFT JOIN happened USING (run_number, cycle, cycle_number)
+JOIN moving ON moving.run_number = stretch.run_number AND moving.time_s BETWEEN stretch.start_s AND stretch.end_s
+GROUP BY ALL
+ORDER BY chosen.session_date, chosen.trial_id, stretch.cycle, stretch.side, stretch.cycle_number;

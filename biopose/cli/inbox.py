@@ -103,7 +103,7 @@ def _check_names(names: dict[str, str]) -> None:
         try:
             TypeAdapter(Name).validate_python(name)
         except ValidationError as error:
-            raise click.UsageError(f"{option} {name!r}: expected letters, digits, _ and -: {NAME_RULE}") from error
+            raise click.UsageError(f"{option} {name!r}: expected {NAME_RULE}") from error
 
 
 def any_to_do(others: list[dict[str, Any]]) -> bool:

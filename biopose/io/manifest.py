@@ -10,10 +10,9 @@ it concerns; the others are measured.
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -21,9 +20,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from biopose.errors import FileFormatError, ManifestError
+from biopose.errors import ManifestError
 from biopose.io.consent import Consent
-from biopose.io.files import read_regular
 from biopose.io.manifest_entries import (
     KEY_OF,
     TRIAL_NAME_RULE,
@@ -32,11 +30,11 @@ from biopose.io.manifest_entries import (
     RecordingKind,
     SessionTable,
     TrialTable,
-    fault_lines,
+    faults_of,
     is_name,
-    printable,
 )
-from biopose.io.manifest_patterns import NAMING, with_patterns
+from biopose.io.manifest_patterns import ATHLETE, NAMING, no_match, with_patterns
+from biopose.io.manifest_text import ManifestText, message
 from biopose.io.session_files import BESIDE, NO_FILES, WHAT, MarkerFiles, session_file
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
@@ -56,7 +54,6 @@ __all__ = [
 ]
 
 MANIFEST = "session.toml"
-MOST_BYTES = 10_000_000
 Kind = Literal["manifest", "missing_file", "consent"]
 Fault = tuple[Kind, str]
 GRAVEST_FIRST: tuple[Kind, ...] = ("manifest", "consent", "missing_file")
@@ -71,15 +68,17 @@ class Place:
         manifest: the file.
         table: such as trial[2].
         file: the recording, as it is written there.
+        lines: of the manifest's tables and keys.
     """
 
     manifest: Path
     table: str
     file: str
+    lines: Mapping[str, int] = field(repr=False, compare=False)
 
     def line(self, key: str, problem: str) -> str:
         """A message about one of its keys."""
-        return f"{self.manifest}: {self.table}.{key} ({printable(self.file)}): {problem}"
+        return message(self.manifest, self.lines, f"{self.table}.{key}", problem, called=self.file)
 
 
 @dataclass(frozen=True)
@@ -189,18 +188,19 @@ def read_session(path: Path) -> Session:
         ManifestError: what concerns the whole session: no such file, no TOML, no team, session, date, athlete or
             trial, or names that are there twice. The message then holds all errors of the file, a line each.
     """
-    raw = _toml(path)
-    head, faults = _checked(SessionTable, path, raw)
-    athletes = [_Athlete.read(path, number, table) for number, table in _tables(raw, "athlete")]
+    text = ManifestText.read(path)
+    raw = text.raw
+    head, faults = _checked(SessionTable, text, raw)
+    athletes = [_Athlete.read(text, number, table) for number, table in _tables(raw, "athlete")]
     tables = with_patterns(
         path.parent,
         _tables(raw, "trial"),
         athletes=[athlete.id for athlete in athletes],
         taken=_of_athletes(raw),
     )
-    trials = [_Trial.read(path, number, table) for number, table in tables]
-    faults += _repeated(path, "athlete", [athlete.id for athlete in athletes])
-    faults += _repeated(path, "trial", [trial.name for trial in trials])
+    trials = [_Trial.read(text, number, table) for number, table in tables]
+    faults += _repeated(text, "athlete", [athlete.id for athlete in athletes])
+    faults += _repeated(text, "trial", [trial.name for trial in trials])
     if head is None or faults:
         in_tables = [one.faults for one in athletes] + [one.faults for one in trials]
         raise ManifestError("\n".join(chain(faults, *in_tables)))
@@ -225,9 +225,9 @@ class _Athlete:
     faults: list[str]
 
     @classmethod
-    def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Athlete:
+    def read(cls, text: ManifestText, number: int, raw: dict[str, Any]) -> _Athlete:
         identity, key = str(raw.get("id", "")), f"athlete[{number}]"
-        return cls(identity, key, *_checked(AthleteEntry, path, raw, within=key, called=identity))
+        return cls(identity, key, *_checked(AthleteEntry, text, raw, within=key, called=identity))
 
 
 @dataclass(frozen=True)
@@ -241,11 +241,11 @@ class _Trial:
     faults: list[str]
 
     @classmethod
-    def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Trial:
+    def read(cls, text: ManifestText, number: int, raw: dict[str, Any]) -> _Trial:
         key, name = f"trial[{number}]", _name_of(raw)
         file = str(_file_of(raw))
-        table, faults = _checked(TrialTable, path, raw, within=key, called=file)
-        place = Place(path, key, file)
+        table, faults = _checked(TrialTable, text, raw, within=key, called=file)
+        place = Place(text.path, key, file, text.lines)
         if table and not name:
             faults.append(place.line("id", f"is missing, and {file!r} names no trial; expected {TRIAL_NAME_RULE}"))
         return cls(place, raw, name or f"trial{number}", table, faults)
@@ -289,8 +289,8 @@ class _Trial:
 
     def _athlete(self, head: SessionTable, athletes: dict[str, _Athlete]) -> tuple[AthleteEntry | None, list[Fault]]:
         identity = self.raw.get("athlete")
-        if not isinstance(identity, str):
-            return None, []  # reported already
+        if not isinstance(identity, str) or identity == ATHLETE:
+            return None, []  # reported with the file
         known = athletes.get(identity)
         if known is None:
             problem = f"found {identity!r}; expected one of the athletes: {', '.join(athletes)}"
@@ -318,7 +318,8 @@ class _Trial:
     def _found(self, key: str, name: str, *, what: str) -> tuple[Path | None, list[Fault]]:
         if not name:
             return None, []  # reported already
-        found = session_file(self.place.manifest.parent, name, what=what)
+        folder = self.place.manifest.parent
+        found = no_match(folder, name, what=what) or session_file(folder, name, what=what)
         if isinstance(found, Path):
             return found, []
         return None, [(found[0], self.place.line(key, found[1]))]
@@ -327,7 +328,7 @@ class _Trial:
 def named_files(path: Path) -> list[str] | None:
     """The files that a manifest's trials and athletes name, there or not; None if it cannot be read as TOML."""
     try:
-        raw = _toml(path)
+        raw = ManifestText.read(path).raw
     except ManifestError:
         return None
     athletes = [str(table.get("id", "")) for _, table in _tables(raw, "athlete")]
@@ -336,27 +337,15 @@ def named_files(path: Path) -> list[str] | None:
     return [file for file in of_trials if isinstance(file, str)] + sorted(_of_athletes(raw))
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        content = read_regular(path, most_bytes=MOST_BYTES)
-        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a mark
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
-    except FileFormatError as error:
-        raise ManifestError(str(error)) from error
-    except (ValueError, RecursionError) as error:
-        problem = f"{path}: is no TOML: {error}; correct that line, `biopose inbox init` writes an example"
-        raise ManifestError(problem) from error
-
-
 def _checked(
-    table: type[Table], path: Path, raw: dict[str, Any], *, within: str = "", called: str = ""
+    table: type[Table], text: ManifestText, raw: dict[str, Any], *, within: str = "", called: str = ""
 ) -> tuple[Table | None, list[str]]:
     """The table, or what is wrong with it."""
     try:
         return table.model_validate(raw), []
     except ValidationError as error:
-        return None, fault_lines(path, error, table=table, within=within, called=called)
+        faults = faults_of(error, table=table, within=within)
+        return None, [message(text.path, text.lines, key, problem, called=called) for key, problem in faults]
 
 
 def _tables(raw: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
@@ -366,13 +355,13 @@ def _tables(raw: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
     return [(number, table) for number, table in enumerate(tables, start=1) if isinstance(table, dict)]
 
 
-def _repeated(path: Path, key: str, names: Sequence[str]) -> list[str]:
+def _repeated(text: ManifestText, key: str, names: Sequence[str]) -> list[str]:
     """A line for each name that is there more than once."""
     lines = []
     for name, times in Counter(filter(None, names)).items():
         if times > 1:
             keys = " and ".join(f"{key}[{number}]" for number, one in enumerate(names, start=1) if one == name)
-            lines.append(f"{path}: {keys}: are both named {name!r}; give each {key} an `id` of its own")
+            lines.append(f"{text.path}: {keys}: are both named {name!r}; give each {key} an `id` of its own")
     return lines
 
 

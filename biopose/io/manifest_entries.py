@@ -9,7 +9,6 @@ import datetime
 import difflib
 import json
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -324,24 +323,26 @@ WITHIN: dict[tuple[object, ...], type[BaseModel]] = {
 TAGS = ("answer", "table")  # of the forms of a consent
 
 
-def fault_lines(
-    path: Path, error: ValidationError, *, table: type[BaseModel], within: str = "", called: str = ""
-) -> list[str]:
-    """A line for each error: file, key, what was found, what was expected.
+def faults_of(error: ValidationError, *, table: type[BaseModel], within: str = "") -> list[tuple[str, str]]:
+    """The key of each error, and what was found and what was expected.
 
     Args:
-        path: of the manifest.
         error: what is wrong.
         table: whose keys they are.
         within: where the table stands, such as trial[2].
-        called: what a person calls it, such as its file.
     """
-    lines = []
+    found = []
     for detail in error.errors():
         keys = _keys_to(detail, table)
-        location = ".".join(filter(None, [within, *keys])) + (f" ({printable(called)})" if called else "")
-        lines.append(f"{path}: {location}: {_problem(detail, _table_of(keys, table))}")
-    return list(dict.fromkeys(lines))
+        found.append((".".join(filter(None, [within, *keys])), _problem(detail, _table_of(keys, table))))
+    return list(dict.fromkeys(found))
+
+
+def expected_of(key: str) -> str:
+    """What is expected of a key, whichever table it belongs to; empty where no table has it."""
+    tables: list[type[BaseModel]] = [SessionTable, AthleteEntry, TrialTable, *WITHIN.values()]
+    fields = (table.model_fields.get(key) for table in tables)
+    return next((field.description or "" for field in fields if field), "")
 
 
 def printable(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.io.manifest_entries import ACTIVITIES, KEY_OF, MOST_STARS, stars
+from biopose.io.session_files import FileFault
 
 NAME, ATHLETE, ACTIVITY = "{name}", "{athlete}", "{activity}"
 NAMING = (*KEY_OF.values(), "forces", "names")  # a trial's files
@@ -23,7 +24,8 @@ def with_patterns(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The [[trial]] tables with their numbers; one with a pattern becomes one for each file, by name.
 
-    A pattern without a file stays as it is, so that it is reported as a missing file, and one with too many * likewise.
+    A pattern without a file stays as it is, its athlete being {athlete} if the name is to tell, and is then reported by
+    `no_match`; one with too many * stays likewise.
 
     Args:
         folder: of the session.
@@ -37,7 +39,28 @@ def with_patterns(
     no_trials = {*forces, *(Path(name).as_posix() for name in (*named, *taken))}
     for number, table, files in found:
         trials = [one for name, one in files if name not in no_trials]
-        yield from ((number, one) for one in trials or [table])
+        yield from ((number, one) for one in trials or [_to_tell(table) | table])
+
+
+def no_match(folder: Path, name: str, *, what: str) -> FileFault | None:
+    """What is wrong with a name that is a pattern still, since no file matched it; None for any other name.
+
+    Args:
+        folder: of the session.
+        name: as the manifest has it.
+        what: the file is, such as a recording.
+    """
+    if not is_pattern(name) or stars(name) > MOST_STARS:
+        return None
+    placeholders = f"{ATHLETE} and {ACTIVITY} stand for those of a trial, * for anything"
+    unknown = sorted(set(re.findall(r"{\w*}", name)) - {ATHLETE, ACTIVITY})
+    if unknown:
+        return "manifest", f"{', '.join(unknown)} stands for nothing; {placeholders}"
+    return "missing_file", f"no {what} in {folder} has a name of the pattern {name!r} ({placeholders}); copy them there"
+
+
+def _to_tell(table: dict[str, Any]) -> dict[str, str]:
+    return {"athlete": ATHLETE} if any(ATHLETE in str(table.get(key)) for key in KEY_OF.values()) else {}
 
 
 def _matched(folder: Path, table: dict[str, Any], athletes: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:

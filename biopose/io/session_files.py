@@ -73,6 +73,8 @@ def session_file(folder: Path, name: str, *, what: str) -> Path | FileFault:
 
 def _instead(path: Path, what: str) -> str:
     """What is there in place of a missing file, and what to do."""
+    if "\\" in path.name:
+        return r"; write / in place of \ between folders"
     try:
         names = sorted(other.name for other in path.parent.iterdir())
     except OSError:  # no such folder

@@ -64,7 +64,7 @@ def test_a_manifest_that_is_there_stays(tmp_path: Path) -> None:
 def test_a_name_that_leads_elsewhere_is_wrong_usage(tmp_path: Path, option: str) -> None:
     result = run("init", tmp_path / "inbox", option, "../up")
     assert result.exit_code == 2
-    assert f"{option} '../up': expected letters" in result.stderr
+    assert f"{option} '../up': expected up to 64 letters" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -100,11 +100,11 @@ def test_one_bad_trial_costs_no_other(tmp_path: Path) -> None:
 def test_every_error_of_a_trial_is_reported_at_once(tmp_path: Path) -> None:
     text = HEAD + ANN + '[[trial]]\nfile = "no.mp4"\nathlete = "bob"\nstart_s = -1\nactivty = "walk"\n'
     lines = refusal(tmp_path, text).splitlines()
-    assert [line.split(": ")[1] for line in lines] == [
-        "trial[1].start_s (no.mp4)",
-        "trial[1].activty (no.mp4)",
-        "trial[1].athlete (no.mp4)",
-        "trial[1].file (no.mp4)",
+    assert [line.split(": ")[1:3] for line in lines] == [
+        ["line 11", "trial[1].start_s (no.mp4)"],
+        ["line 12", "trial[1].activty (no.mp4)"],
+        ["line 10", "trial[1].athlete (no.mp4)"],
+        ["line 9", "trial[1].file (no.mp4)"],
     ]
 
 
@@ -282,15 +282,15 @@ def test_athletes_of_one_name_stop_the_session(tmp_path: Path) -> None:
 def test_all_errors_of_a_session_are_reported_at_once(tmp_path: Path) -> None:
     text = 'team = "a/b"\nsession = 2026-11-25\ndate = "2026-11-25"\nday = 3\n'
     lines = error(tmp_path, text + ANN.replace("1.78", "178") + JUMP + "start_s = -1\n" + JUMP)
-    assert [line.split(": ")[1] for line in lines] == [
-        "team",
-        "session",
-        "date",
-        "day",
-        "trial[1] and trial[2]",
-        "athlete[1].height_m (ann)",
-        "trial[1].start_s (jump.mp4)",
+    assert [line.split(": ")[1:3] for line in lines if "are both" not in line] == [
+        ["line 1", "team"],
+        ["line 2", "session"],
+        ["line 3", "date"],
+        ["line 4", "day"],
+        ["line 7", "athlete[1].height_m (ann)"],
+        ["line 12", "trial[1].start_s (jump.mp4)"],
     ]
+    assert "trial[1] and trial[2]: are both named 'jump'" in lines[4]
     assert 'found "a/b"; expected a name such as "blue"' in lines[0]
     assert "found 2026-11-25; expected a name in quotes" in lines[1]
     assert "a day without quotes" in lines[2]
@@ -308,8 +308,44 @@ def test_what_is_no_toml_is_a_manifest_error(tmp_path: Path, text: str) -> None:
     assert "is no TOML" in error(tmp_path, text)[0]
 
 
-def test_broken_toml_is_reported_by_its_line(tmp_path: Path) -> None:
-    assert "line 4" in error(tmp_path, HEAD + "height = = 3\n")[0]
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "height_m = 1,78",
+            "found 'height_m = 1,78'; expected the standing height in metres, 0.5 to 2.6, such as 1.78",
+        ),
+        ('team = "blue', 'found \'team = "blue\'; expected a name such as "blue"'),
+        ("date = 25.11.2026", "expected a day without quotes, such as 2026-11-25"),
+        ("consent = True", "expected true once the athlete has agreed to be measured"),
+        (r'file = "C:\Users\ann.mp4"', r"expected / in place of \ between folders"),
+        ("height = = 3", "expected what `biopose inbox init` writes as an example"),
+    ],
+)
+def test_broken_toml_is_reported_by_its_line_and_what_its_key_expects(tmp_path: Path, line: str, expected: str) -> None:
+    (told,) = error(tmp_path, "# a session\n\n\n" + line + "\n" + JUMP)
+    assert "at line 4" in told
+    assert expected in told
+
+
+def test_text_of_another_encoding_is_reported_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "session.toml").write_bytes((HEAD + ANN.replace("ann", "andr\xe9")).encode("latin-1"))
+    with pytest.raises(ManifestError, match="line 5 is no UTF-8 text; save the file as UTF-8"):
+        read_session(tmp_path / "session.toml")
+
+
+def test_a_key_that_is_missing_is_reported_by_the_line_of_its_table(tmp_path: Path) -> None:
+    text = HEAD + ANN + JUMP + JUMP.replace("jump", "land") + "[trial.camera]\nfocal = 3\n"
+    (refused,) = read(tmp_path, text.replace("consent = true\n", "")).refused[:1]
+    assert "line 4: athlete[1].consent (ann): is missing" in refused.message
+    (refused,) = read(tmp_path, text).refused
+    assert "line 15: trial[2].camera.focal (land.mp4): is no key of this table" in refused.message
+
+
+def test_folders_are_written_with_slashes(tmp_path: Path) -> None:
+    (refused,) = read(tmp_path, HEAD + ANN + JUMP.replace('"jump.mp4"', r"'day 1\jump.mp4'")).refused
+    assert r"there is no file 'day 1\\jump.mp4'" in refused.message
+    assert r"; write / in place of \ between folders" in refused.message
 
 
 def test_bytes_that_are_no_text_are_a_manifest_error(tmp_path: Path) -> None:

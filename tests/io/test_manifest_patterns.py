@@ -137,7 +137,21 @@ def test_a_pattern_of_an_unknown_athlete_and_one_without_files_are_refused(tmp_p
     session = read(tmp_path, text, "bob_1.trc", "ann_static.c3d")
     messages = {trial.trial_id: trial.message for trial in session.refused}
     assert "found 'bob'; expected one of the athletes: ann, ann_b" in messages["lab/day/bob_1"]
-    assert any("there is no file '*.mp4'" in message for message in messages.values())
+    assert any("has a name of the pattern '*.mp4'" in message for message in messages.values())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("{athlete}_*.c3d", "has a name of the pattern '{athlete}_*.c3d' ({athlete} and {activity} stand for those"),
+        ("{atlete}_*.trc", "{atlete} stands for nothing; {athlete} and {activity} stand for those of a trial"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_reported_as_such(tmp_path: Path, pattern: str, message: str) -> None:
+    (refused,) = read(tmp_path, f'[[trial]]\nmarkers = "{pattern}"\n', "ann_1.trc", "ann_static.c3d").refused
+    assert f"line 14: trial[1].markers ({pattern}): " in refused.message
+    assert message in refused.message
+    assert ("trial[1].athlete" in refused.message) == ("atlete" in pattern)
 
 
 def test_a_pattern_with_an_id_names_several_trials_alike_and_stops_the_session(tmp_path: Path) -> None:

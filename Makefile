@@ -47,10 +47,10 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 
-# Anny parses its assets once, for set-up and for the tests of every checkout: a minute and 790 MB.
-test test-fast: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
+# Anny parses its assets once, for set-up and for the tests of every checkout, whichever comes first: a minute and 790 MB.
+test test-fast demo: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
 test: check
 	@echo "== Tests"
 	@$(PYTEST)

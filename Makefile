@@ -9,7 +9,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCKS := flows/deployment/requirements
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Three processes for two cores: tests wait for schedules, kills and the start of servers.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-fast demo setup check clean sbom lock audit
 
@@ -47,10 +48,10 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 
-# Anny parses its assets once, for set-up and for the tests of every checkout: a minute and 790 MB.
-test test-fast: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
+# Anny parses its assets once, for set-up and for the tests of every checkout, whichever comes first: a minute and 790 MB.
+test test-fast demo: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
 test: check
 	@echo "== Tests"
 	@$(PYTEST)

@@ -1,4 +1,4 @@
-"""Which bones of Anny make up each segment of a skeleton, and where the joints between them are.
+"""Which bones of Anny make up each segment of a skeleton.
 
 A bone's head is where the model's artists put it, not where the anatomical joint is: in a man of 1.76 m Anny's hip
 joints lie 63 mm from where the regression of Harrington et al. 2007 puts them (54 mm too far back, 32 mm too far out),
@@ -11,10 +11,6 @@ Rajagopal models. So the pelvis is these four and the two ``pelvis`` bones, and 
 """
 
 from collections.abc import Mapping
-
-from torch import Tensor
-
-from biopose.body.rig import PosedBody
 
 _TOES = tuple(f"toe{toe}-{bone}" for toe in range(1, 6) for bone in (1, 2, 3) if (toe, bone) != (1, 3))
 _FINGERS = tuple(f"finger{finger}-{bone}" for finger in range(1, 6) for bone in (1, 2, 3))
@@ -41,21 +37,3 @@ SEGMENT_BONES: Mapping[str, tuple[str, ...]] = {
 }
 
 SEGMENT_OF_BONE: Mapping[str, str] = {bone: segment for segment, bones in SEGMENT_BONES.items() for bone in bones}
-
-JOINT_CENTRE_BONES: Mapping[str, str] = {"lumbar": "spine03", "neck": "neck01"} | {
-    f"{joint}_{side}": f"{bone}.{side.upper()}"
-    for side in "rl"
-    for joint, bone in {
-        "hip": "upperleg01",
-        "knee": "lowerleg01",
-        "ankle": "foot",
-        "shoulder": "upperarm01",
-        "elbow": "lowerarm01",
-        "wrist": "wrist",
-    }.items()
-}
-
-
-def joint_centres(posed: PosedBody, bones: Mapping[str, str] = JOINT_CENTRE_BONES) -> dict[str, Tensor]:
-    """Joint centres (..., 3) by name, in metres in the world: the heads of the bones that move about them."""
-    return {name: posed.bone_heads[..., posed.shaped.body.bone_index[bone], :] for name, bone in bones.items()}

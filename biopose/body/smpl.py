@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biopose.body.markers import MARKERS, MarkerSet, place_markers
+from biopose.body.markers import MarkerSet, place_markers
 from biopose.body.rig import Rig, ShapedBody
 from biopose.errors import ModelError
 
@@ -79,11 +79,6 @@ SMPL_SEGMENT_BONES: Mapping[str, tuple[str, ...]] = {
         "radius": "elbow",
         "hand": "wrist",
     }.items()
-}
-SMPL_JOINT_CENTRE_BONES: Mapping[str, str] = {"lumbar": "spine1", "neck": "neck"} | {
-    f"{joint}_{side[0]}": f"{side}_{joint}"
-    for side in ("right", "left")
-    for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 }
 
 
@@ -152,18 +147,13 @@ class SmplBody(Rig):
 
 
 def smpl_markers(body: SmplBody, names: Iterable[str] | None = None) -> MarkerSet:
-    """Markers on SMPL or SMPL-X; by default all that have a published vertex (``missing_markers`` lists the others).
+    """Markers on SMPL or SMPL-X; by default all that have a published vertex.
 
     Raises:
         ValueError: a marker has no published vertex on this model.
     """
     places = {name: ((vertex, 1.0),) for name, vertex in VERTICES[body.model].items()}
     return place_markers(body, places, places if names is None else names, SMPL_SEGMENT_BONES)
-
-
-def missing_markers(model: str) -> tuple[str, ...]:
-    """Names of the markers without a published vertex on ``smpl`` or ``smplx``."""
-    return tuple(name for name in MARKERS if name not in VERTICES[model])
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

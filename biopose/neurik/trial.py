@@ -1,4 +1,4 @@
-"""NeurIK on a trial of any length: overlapping windows, blended; or the latest frame alone.
+"""NeurIK on a trial of any length: overlapping windows, blended.
 
 The prediction is then moved to the most probable pose given the markers, on the subject's own skeleton or, without a
 calibration, on the predicted one.
@@ -51,18 +51,6 @@ def predict_trial(network: Neurik, decoder: OutputDecoder, trial: MarkerWindows)
     rows = torch.tensor(_starts(frames))[:, None] + torch.arange(min(WINDOW, frames))
     prediction = _only(decoder(_blended(_raw_outputs(network, trial, rows), rows, frames)))
     return _continuous(_most_probable(network, decoder, prediction, trial), decoder)
-
-
-@torch.no_grad()
-def predict_last(network: Neurik, decoder: OutputDecoder, windows: MarkerWindows) -> NeurikOutput:
-    """The last frame of each window alone, (N, 1, ...): for use while the recording goes on."""
-    raw = network(windows)
-    predicted = decoder(replace(raw, **{name: getattr(raw, name)[:, -1:] for name in FRAME_FIELDS}))
-    each = [
-        _most_probable(network, decoder, _only(predicted, row), _last_frame(windows, row))
-        for row in range(len(windows.weight))
-    ]
-    return NeurikOutput(**{name: torch.stack([getattr(one, name) for one in each]) for name in vars(predicted)})
 
 
 def _starts(frames: int) -> list[int]:
@@ -120,14 +108,8 @@ def _most_probable(
     return most_probable(prediction, trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
 
 
-def _only(prediction: NeurikOutput, row: int = 0) -> NeurikOutput:
-    return NeurikOutput(**{name: value[row] for name, value in vars(prediction).items()})
-
-
-def _last_frame(windows: MarkerWindows, row: int) -> MarkerWindows:
-    """Of one window."""
-    one = windows.each(lambda values: values[row : row + 1])
-    return replace(one, markers_m=one.markers_m[:, -1:], weight=one.weight[:, -1:])
+def _only(prediction: NeurikOutput) -> NeurikOutput:
+    return NeurikOutput(**{name: value[0] for name, value in vars(prediction).items()})
 
 
 def _continuous(prediction: NeurikOutput, decoder: OutputDecoder) -> NeurikOutput:

@@ -38,7 +38,7 @@ SAMPLES = 4  # per pixel, of the body
 TILE_M, TILE_JOINT = 0.6, 0.012  # size of the floor's tiles; half the width of their joints, as a share of it
 CRF = 18  # of x264: visually lossless
 
-SKIN, HAIR, EYES, LIPS = (205, 160, 135), (70, 48, 36), (40, 30, 28), (175, 105, 98)
+SKIN, HAIR, EYES = (205, 160, 135), (70, 48, 36), (40, 30, 28)
 SHIRT, SHORTS, SHOES = (58, 104, 150), (46, 48, 56), (205, 205, 198)
 FLOOR, WALL, BOX = (142, 122, 100), (190, 188, 178), (120, 92, 62)
 

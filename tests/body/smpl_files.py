@@ -12,8 +12,8 @@ import torch
 from biopose.body.anny import Body
 from biopose.body.markers import MARKERS, anny_markers
 from biopose.body.rig import ShapedBody
-from biopose.body.segments import joint_centres
 from biopose.body.smpl import BONE_LABELS, R_WORLD_SMPL, SMPL_SEGMENT_BONES, VERTICES
+from tests.body.joint_centres import joint_centres
 
 SIZES = {"smpl": (6890, 24), "smplx": (10475, 55)}
 BODY_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)

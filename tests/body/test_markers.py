@@ -5,13 +5,10 @@ import torch
 
 from biopose.body.anny import Body
 from biopose.body.markers import ANNY_PLACES, BONY_LANDMARKS, MARKERS, MarkerSet, anny_markers
-from biopose.body.segments import (
-    JOINT_CENTRE_BONES,
-    SEGMENT_BONES,
-    joint_centres,
-)
+from biopose.body.segments import SEGMENT_BONES
 from biopose.body.shape import phenotype_for
 from tests.body.bodies import body_in_double, needs_body_asset, random_rotations
+from tests.body.joint_centres import JOINT_CENTRE_BONES, joint_centres
 
 J = 104
 

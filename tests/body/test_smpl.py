@@ -4,20 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.body.markers import BONY_LANDMARKS
-from biopose.body.segments import joint_centres
 from biopose.body.smpl import (
     BONE_LABELS,
     R_WORLD_SMPL,
-    SMPL_JOINT_CENTRE_BONES,
     SMPL_SEGMENT_BONES,
     VERTICES,
     SmplBody,
-    missing_markers,
     smpl_markers,
 )
 from biopose.errors import ModelError
 from tests.body.bodies import random_rotations
+from tests.body.joint_centres import SMPL_JOINT_CENTRE_BONES, joint_centres
 from tests.body.smpl_files import SIZES, random_arrays, saved
 
 
@@ -102,7 +99,6 @@ def test_tables_name_known_bones_and_markers(model: str) -> None:
     assert len(BONE_LABELS[model]) == SIZES[model][1]
     assert max(VERTICES[model].values()) < SIZES[model][0]
     assert len(set(VERTICES[model].values())) == len(VERTICES[model])
-    assert set(BONY_LANDMARKS) - set(VERTICES[model]) == set(missing_markers(model)) & set(BONY_LANDMARKS)
 
 
 def test_pickle_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:

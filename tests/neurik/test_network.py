@@ -13,7 +13,7 @@ from biopose.io.checkpoint import save_checkpoint
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load_neurik, new_neurik, save_neurik
 from biopose.neurik.output import SCALE_RANGE, NeurikOutput, OutputDecoder
-from biopose.neurik.trial import HOP, WINDOW, predict_last, predict_trial
+from biopose.neurik.trial import HOP, WINDOW, predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.synthetic.marker_trajectories import MarkerBatch
 from tests.training.synthetic_markers import default_locations_m, synthetic_source
@@ -147,15 +147,6 @@ def test_windows_of_equal_output_are_blended_to_the_same() -> None:
         frame for frame in range(1, WINDOW) if frame != HOP
     ]  # a window's first frame knows no motion of the pelvis
     torch.testing.assert_close(blended.q[found, 6:], once.q[found, 6:], atol=1e-4, rtol=0)
-
-
-def test_the_latest_frame_is_the_window_s_last() -> None:
-    network, windows = small(), some_markers(2).windows
-    latest = predict_last(network, DECODER, windows)
-    for row in range(2):
-        alone = predict_trial(network, DECODER, windows.each(lambda values, row=row: values[row : row + 1]))
-        torch.testing.assert_close(latest.q[row, 0, 6:], alone.q[-1, 6:], atol=1e-4, rtol=0)
-        assert latest.sd.shape == latest.q.shape == (2, 1, len(SKELETON.coordinates))
 
 
 def test_several_trials_at_once_are_refused() -> None:

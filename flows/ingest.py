@@ -202,7 +202,7 @@ def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
 def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
     """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to."""
     record = ConsentRecord(run.settings.home)
-    known = record.people
+    known = record.withdrawn.keys()
     withdrawn = refuse_withdrawn(found, record, there=SessionOwners(run.settings.home).there())
     without = {trial.trial_id: trial.athlete_id for trial in found.refused if trial.kind == "consent"}
     reassigned = writer.reassign_trials({trial: who for trial, who in without.items() if who in withdrawn})

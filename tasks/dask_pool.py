@@ -358,6 +358,7 @@ def _local_cluster(workers: int, *, folder: Path, imports: Sequence[str]) -> Loc
             return LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
+                security=True,  # TLS with a key of its own: whoever can connect can run code as this user
                 dashboard_address="127.0.0.1:0",  # None would take port 8787
                 local_directory=str(folder),
                 silence_logs=logging.CRITICAL,

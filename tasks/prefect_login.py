@@ -24,7 +24,7 @@ def prefect_login(file: Path) -> str:
         BioposeError: the file belongs to another user, or does not hold such a string; deleted, it is made anew.
     """
     if not file.exists():
-        _create(file)
+        create_secret(file, f"{USER}:{secrets.token_urlsafe(SECRET_BYTES)}\n")
     try:
         if file.stat().st_mode & 0o077:
             file.chmod(OWNER_ALONE)
@@ -37,13 +37,13 @@ def prefect_login(file: Path) -> str:
     return login
 
 
-def _create(file: Path) -> None:
-    """Write it whole before it has its name; of two processes at once the first one's string stays."""
+def create_secret(file: Path, text: str) -> None:
+    """Write it whole, for the owner alone, before it has its name; of two processes at once the first one's stays."""
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".partial-")  # readable by the owner alone
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as partial:
-            partial.write(f"{USER}:{secrets.token_urlsafe(SECRET_BYTES)}\n")
+            partial.write(text)
         os.link(name, file)
     except FileExistsError:
         pass

@@ -255,34 +255,35 @@ def complete_interrupted(settings: Settings) -> list[str]:
         return []
     with opened_for_writing(settings.warehouse) as connection:
         act, done = begun_act(connection), acts(connection)
-        last = act or next(reversed(done), None)
-        name = release_of(connection, last.release_id).name if last else ""
+        name = release_of(connection, act.release_id).name if act else ""
     if act is None:
-        return _publish_unpublished(settings, done, name)
+        return _publish_unpublished(settings, done)
     try:
         _complete(settings, act)
     except ModelError as error:
         _take_back(settings, act, str(error))
         return [f"the interrupted act ({act.act} {name}) cannot be completed and is taken back: {error}"]
-    _audit(settings, act, name)
+    _audit(settings, act)
     return [f"the interrupted act ({act.act} {name}) is completed"]
 
 
-def _publish_unpublished(settings: Settings, done: Sequence[Act], name: str) -> list[str]:
+def _publish_unpublished(settings: Settings, done: Sequence[Act]) -> list[str]:
     """Publish where the process ended between the last act and its publication."""
     with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
         if len(acts(connection)) < len(done):
             connection.close()
             publish_snapshot(settings.warehouse, settings.snapshot)
-            _audit(settings, done[-1], name)
+            _audit(settings, done[-1])
             return ["the last promotion or rollback is published to readers, which was interrupted"]
     return []
 
 
-def _audit(settings: Settings, act: Act, name: str) -> None:
-    """What a killed command could not record."""
+def _audit(settings: Settings, act: Act) -> None:
+    """Record what a killed command could not."""
     if act.act != "first":
-        AuditLog(settings.home).append(act.who, act.act, f"{name}, completed after an interruption")
+        with opened_for_writing(settings.warehouse) as connection:
+            name = release_of(connection, act.releases[-1]).name
+        AuditLog(settings.home).append(act.who, act.act, f"release in use: {name}, completed after an interruption")
 
 
 def _promotable(connection: duckdb.DuckDBPyConnection, reason: str | None) -> Rollout:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from biopose.errors import BioposeError
+from tasks.prefect_login import OWNER_ALONE as SECRET
+from tasks.prefect_login import create_secret
 from tasks.settings import OWNER_ALONE, Settings
 
 LONGEST_FOLDER_BYTES = 20  # the rest of a socket's address, /ray-0a1b2c3d/r/session_.../sockets/plasma_store, has 83
 OF_RAY = "r"  # Ray lets every user of the machine write to the folder that it is given, so that one lies in another
+TOKEN_BYTES = 32
+OTHERS = 0o077  # permissions of everybody else
 SESSION = re.compile(r"session_.+_(?P<pid>\d+)")
 
 
@@ -49,6 +54,18 @@ def made_for_ray(settings: Settings) -> Path:
         raise BioposeError(f"{folder}: belongs to another user, or is no folder; remove it, or set RAY_TMPDIR")
     folder.chmod(OWNER_ALONE)  # earlier versions gave this one to Ray
     return folder / OF_RAY
+
+
+def keep_token() -> None:
+    """Let this user alone read the token by which the Ray that they start is driven; Ray lets everybody.
+
+    It asks for the token since it listens on every address of the machine.
+    """
+    token = Path.home() / ".ray" / "auth_token"
+    if not token.exists():
+        create_secret(token, secrets.token_hex(TOKEN_BYTES))
+    elif token.stat().st_mode & OTHERS:
+        token.chmod(SECRET)
 
 
 def ended_sessions(settings: Settings) -> Iterator[Path]:

@@ -25,7 +25,7 @@ from biopose.tracking.shard import Shard
 from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, EngineError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
-from tasks.ray_folder import OF_RAY, made_for_ray, ray_folder
+from tasks.ray_folder import OF_RAY, keep_token, made_for_ray, ray_folder
 from tasks.reachable import connect
 from tasks.settings import Settings
 
@@ -262,6 +262,7 @@ def _start_ray(settings: Settings) -> None:
 
 def _start_here(settings: Settings) -> None:
     """Start Ray; on a machine that is busy just now it may take longer than Ray allows, so it has several attempts."""
+    keep_token()
     for attempt in range(ATTEMPTS):
         try:  # without an address Ray would join a cluster that RAY_ADDRESS names
             ray.init(

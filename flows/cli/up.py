@@ -63,8 +63,8 @@ def up(
 
     Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and the pages of `serve`.
     One that dies is restarted; ^C stops all. Their state is kept in home, their logs in its folder logs. Open the
-    address that is printed: the page About links to Prefect, whose login the file prefect/login of home holds, and
-    MLflow.
+    address that is printed: the page About links to Prefect and MLflow, whose login the file prefect/login of home
+    holds.
 
     All are for this machine alone (127.0.0.1). With --host other machines reach the pages, as `serve` describes; that
     needs users (`biopose user add`). Prefect and MLflow stay on 127.0.0.1: ssh -L 4200:127.0.0.1:4200 THIS-MACHINE.

@@ -15,12 +15,12 @@ from tasks.prefect_login import prefect_login
 from tasks.settings import LOCALHOST, Addresses, Settings
 
 PREFECT_APPLICATION = "flows.serving.prefect_application:application"
+MLFLOW_APPLICATION = "flows.serving.mlflow_application:application"
 
 
 def prefect_server(port: int) -> list[str]:
     """The Prefect server, which keeps schedules and flow runs; its environment is `server_environment`."""
-    address = ("--host", LOCALHOST, "--port", str(port))
-    return _python("uvicorn", "--factory", PREFECT_APPLICATION, *address, "--log-level", "warning")
+    return _uvicorn(PREFECT_APPLICATION, port)
 
 
 def worker(name: str) -> list[str]:
@@ -28,15 +28,9 @@ def worker(name: str) -> list[str]:
     return _python("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
 
 
-def mlflow_server(settings: Settings) -> list[str]:
+def mlflow_server(port: int) -> list[str]:
     """The MLflow server, which shows the registry and the record of every ingest run."""
-    port = settings.mlflow_port
-    address = ("--host", LOCALHOST, "--port", str(port), "--workers", "1")
-    origins = own_origins(port)
-    hosts = [origin.removeprefix("http://") for origin in origins]
-    own_alone = ("--allowed-hosts", ",".join(hosts), "--cors-allowed-origins", ",".join(origins))
-    store = ("--backend-store-uri", settings.mlflow_tracking_uri, "--artifacts-destination", str(settings.model_files))
-    return _python("mlflow", "server", *address, *own_alone, *store)
+    return _uvicorn(MLFLOW_APPLICATION, port)
 
 
 def pages_server(settings: Settings, exposure: Exposure) -> list[str]:
@@ -55,6 +49,12 @@ def erase_withdrawn() -> list[str]:
 def deploy(file: Path) -> list[str]:
     """Creates the deployments of a file on the server, then ends."""
     return _python("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+
+
+def _uvicorn(application: str, port: int) -> list[str]:
+    """A server of this machine alone."""
+    address = ("--host", LOCALHOST, "--port", str(port))
+    return _python("uvicorn", "--factory", application, *address, "--log-level", "warning")
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -135,7 +135,7 @@ class _Services:
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
         pages = self._begin("pages", *programs.pages_server(self._settings, self._exposure))
         self._complete("models", *register_command())
-        mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
+        mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings.mlflow_port))
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
         self._until(prefect, lambda: serves_home(self._addresses.prefect, self._settings))
         self._close_left_over()
@@ -258,7 +258,7 @@ class _Services:
             f"inbox      {self._settings.inbox}",
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
-            f"Prefect and MLflow are linked on its page About; Prefect's login is in {self._settings.prefect_login}",
+            f"Prefect and MLflow are linked on its page About; their login is in {self._settings.prefect_login}",
         ]
 
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
 
 from biopose.trial import Clip, Subject, Trial
-from tasks.dask_pool import DaskPool
+from tasks.dask_pool import DaskPool, _local_cluster
 from tasks.faults import EngineError, as_input_error
 from tasks.methods import PinnedMethod
 
@@ -33,6 +33,16 @@ def test_a_call_ends_where_no_worker_is_left_and_none_starts(
         with pytest.raises(EngineError, match=f"workers died, and none started within 0 s.*{remedy}") as raised:
             asyncio.run(pool.reconstruct(trial, [], tmp_path / "motion"))
     assert as_input_error(raised.value, trial.inputs) is None
+
+
+def test_who_has_not_its_key_cannot_drive_a_cluster_that_is_started_here(tmp_path: Path) -> None:
+    with _local_cluster(1, folder=tmp_path, imports=()) as cluster, Client(cluster, set_as_default=False) as client:
+        assert client.submit(abs, -1).result() == 1
+        address = cluster.scheduler_address
+        assert address.startswith("tls://127.0.0.1:")
+        for stranger in (None, Security.temporary()):
+            with pytest.raises(OSError, match=r"closed|timed out|TLS certificate"):
+                Client(address if stranger else address.replace("tls", "tcp"), security=stranger, timeout=3)
 
 
 FORKED = """

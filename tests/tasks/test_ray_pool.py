@@ -14,7 +14,7 @@ from biopose.perception.backends import Device
 from biopose.tracking.shard import Shard
 from tasks.faults import CrashedError, EngineError, as_input_error
 from tasks.methods import PinnedMethod
-from tasks.ray_folder import made_for_ray, ray_folder
+from tasks.ray_folder import keep_token, made_for_ray, ray_folder
 from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool
 from tasks.settings import Settings
 from tests.tasks.small_actors import FailingActor, SmallActor
@@ -116,6 +116,17 @@ def test_rays_sockets_lie_in_a_folder_of_the_home_with_a_short_path(
     for too_long in ("/tmp/" + 90 * "l", "/tmp/" + 14 * "é", "/absent"):
         monkeypatch.setenv("TMPDIR", too_long)
         assert ray_folder(settings) == folder
+
+
+def test_the_token_of_ray_is_for_its_owner_alone_and_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    keep_token()
+    token = tmp_path / ".ray" / "auth_token"
+    text = token.read_text()
+    assert (len(text), token.stat().st_mode & 0o777) == (64, 0o600)
+    token.chmod(0o644)  # as Ray makes it
+    keep_token()
+    assert (token.read_text(), token.stat().st_mode & 0o777) == (text, 0o600)
 
 
 def test_logs_of_ray_are_for_the_owner_of_the_home_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`biopose up` for real: a schedule fires, what dies is started again, ^C leaves nothing, and the home remembers."""
 
+import base64
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from flows.serving.supervisor import CHECKOUT, deployments
 from tasks.consent_record import ConsentRecord
 from tasks.environment import prefect_api
 from tasks.erased_people import ErasedPeople
+from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses
 from tests.flows.prefect_server import START_TIMEOUT_S, Up, serving, wait_for
 from tests.flows.serving.test_deployment import health_check
@@ -110,7 +112,8 @@ def _use(observed: TwoServices) -> None:
     observed.about = httpx.get(f"{up.addresses.pages}/about", trust_env=False).text
     observed.api_url = prefect_api(up.settings)["PREFECT_API_URL"]
     observed.ui = httpx.get(f"{up.addresses.prefect}/ui-settings", trust_env=False).json()
-    observed.statuses = {name: _status(url, **headers) for name, (url, headers) in _requests(up.addresses).items()}
+    requests = _requests(up.addresses, prefect_login(up.settings.prefect_login))
+    observed.statuses = {name: _status(url, **headers) for name, (url, headers) in requests.items()}
     observed.health_check = health_check(up.settings.pages_port).returncode
     observed.second_refused = _a_second_up(up)
     next(process for process in up.family() if "serve" in process.cmdline()).kill()
@@ -131,17 +134,21 @@ def _page(up: Up) -> int:
         return 0
 
 
-def _requests(at: Addresses) -> dict[str, tuple[str, dict[str, str]]]:
+def _requests(at: Addresses, login: str) -> dict[str, tuple[str, dict[str, str]]]:
     """Requests to each server: as the owner's browser sends them, and as a foreign page does."""
+    owner = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
     api, runs, foreign = "/api/admin/version", "/api/2.0/mlflow/experiments/create", {"Host": "evil.example"}
     return {
         "Prefect's page": (f"{at.prefect}/", {"Accept": "text/html"}),
         "Prefect's page under a foreign name": (f"{at.prefect}/", foreign),
         "Prefect's API without login": (f"{at.prefect}{api}", {}),
-        "MLflow's page": (f"{at.mlflow}/", {}),
-        "MLflow's page under a foreign name": (f"{at.mlflow}/", foreign),
-        "MLflow's page under a private address": (f"{at.mlflow}/", {"Host": "192.168.0.1:5000"}),
-        "MLflow changed by a foreign page": (f"{at.mlflow}{runs}", {"Origin": "http://evil.example"}),
+        "MLflow's page": (f"{at.mlflow}/", owner),
+        "MLflow's registry": (f"{at.mlflow}/api/2.0/mlflow/registered-models/search", owner),
+        "MLflow's page without login": (f"{at.mlflow}/", {}),
+        "MLflow's page with another login": (f"{at.mlflow}/", {"Authorization": "Basic YTpi"}),
+        "MLflow's page under a foreign name": (f"{at.mlflow}/", owner | foreign),
+        "MLflow's page under a private address": (f"{at.mlflow}/", owner | {"Host": "192.168.0.1:5000"}),
+        "MLflow changed by a foreign page": (f"{at.mlflow}{runs}", owner | {"Origin": "http://evil.example"}),
         "the pages under a foreign name": (f"{at.pages}/about", foreign),
     }
 
@@ -186,6 +193,9 @@ def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
         "Prefect's page under a foreign name": 403,
         "Prefect's API without login": 401,
         "MLflow's page": 200,
+        "MLflow's registry": 200,
+        "MLflow's page without login": 401,
+        "MLflow's page with another login": 401,
         "MLflow's page under a foreign name": 403,
         "MLflow's page under a private address": 403,
         "MLflow changed by a foreign page": 403,
@@ -197,7 +207,7 @@ def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
 def test_prefects_page_asks_for_the_login_whose_file_is_printed(services: TwoServices) -> None:
     assert (services.ui["auth"], services.ui["csrf_enabled"]) == ("BASIC", True)
     assert services.ui["api_url"] == f"{services.first.addresses.prefect}/api"
-    assert f"Prefect's login is in {services.first.settings.prefect_login}" in services.first.printed()
+    assert f"their login is in {services.first.settings.prefect_login}" in services.first.printed()
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_up_serves_the_pages_as_it_was_asked_to_and_all_else_on_loopback(exposur
     arguments = pages_server(settings, exposure)[4:]
     command.main(arguments, standalone_mode=False)
     assert parsed == [exposure]
-    for other in (prefect_server(4200), mlflow_server(settings)):
+    for other in (prefect_server(4200), mlflow_server(5000)):
         assert other[other.index("--host") + 1] == "127.0.0.1"
 
 

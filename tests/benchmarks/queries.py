@@ -19,12 +19,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-import duckdb
-
 from flows.bench.warehouse import ARCHIVED_LIMIT_S, OF_QUERY, REPEATS, given_values, peak_mb
 from warehouse import SNAPSHOT
 from warehouse.connection import ARCHIVE, opened_for_reading
+from warehouse.errors import QueryLimitError
 from warehouse.named_query import named_queries
+from warehouse.query import run_query_on
 
 LIMIT_MB = 4_000
 EVERYTHING = ", of everything"
@@ -75,15 +75,15 @@ def _cost_here(snapshot: Path, name: str) -> QueryCost | str:
     began_s = time.perf_counter()
     try:
         with opened_for_reading(snapshot) as connection:
-            rows = connection.execute(query.sql, given).pl().height
+            rows = run_query_on(connection, query.name, given).height
             cold_s, warm_s, processor_s = time.perf_counter() - began_s, [], 0.0
             for _ in range(REPEATS):
                 began_s, before_s = time.perf_counter(), time.process_time()
-                connection.execute(query.sql, given).pl()
+                run_query_on(connection, query.name, given)
                 warm_s.append(time.perf_counter() - began_s)
                 processor_s = time.process_time() - before_s
-    except duckdb.OutOfMemoryException:
-        return f"refused after {time.perf_counter() - began_s:.1f} s"
+    except QueryLimitError as error:
+        return f"refused after {time.perf_counter() - began_s:.1f} s: {error}"
     return QueryCost(cold_s, median(warm_s), processor_s, peak_mb(), rows)
 
 

@@ -35,6 +35,8 @@ STANDING = (
     "alone is on the ground."
 )
 
+NO_STRIDE = "No whole stride, from a strike of the foot to its next, was recorded in which the foot is observed."
+
 
 class Reading(NamedTuple):
     """A value of a single step or stride.
@@ -189,7 +191,9 @@ def _strides_s(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
 ) -> Values | str:
     kept = [(start, end) for _, start, end in strides_of(motion, events, states, side, running=running)]
-    return _durations(kept) if kept or not _known_strides(motion, events, states[side], side) else STANDING
+    if not kept:
+        return STANDING if _known_strides(motion, events, states[side], side) else NO_STRIDE
+    return _durations(kept)
 
 
 def _contacts_s(

@@ -44,6 +44,10 @@ def read_trial_person(path: Path) -> TrialPerson:
         raise FileFormatError(f"{path}: has no frames; measure the trial again")
     try:
         described = json.loads((table.schema.metadata or {})[METADATA_KEY])
+        if "shape_coefficients" not in described:
+            raise FileFormatError(
+                f"{path}: describes no body surface, as of recordings of markers; leave out the format that shows one"
+            )
         person = _person(described["shape_coefficients"], described["body_scales"])
         time_s = table["time_s"].to_numpy()
         columns = [_column(table.column_names, name) for name in person.skeleton.coordinate_names]

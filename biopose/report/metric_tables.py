@@ -14,6 +14,11 @@ DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
 NOT_KNOWN = "not known: {}"
 LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
+# What each activity is measured for: a report's first page has room for a few.
+MAIN = (
+    *("jump_height", "reactive_strength_index", "reactive_strength_index_modified", "mean_speed", "step_frequency"),
+    *("cadence", "stride_length", "squat_depth", "wrist_speed_peak", "hip_shoulder_separation_peak", "foot_speed_peak"),
+)
 TITLES = {"jump_height_com": "jump height by centre of mass", "jump_height_flight": "jump height by flight time"}
 SYMBOLS = {"deg": "°", "1": ""}  # of units that are not written as they are
 
@@ -61,7 +66,9 @@ def metric_title(metric: str) -> str:
 
 
 def metric_place(metric: str) -> tuple[bool, int]:
-    """The order of metrics: the activity's own before the joints' peaks and ranges, which every trial has."""
+    """The order of metrics: MAIN, then the activity's own, then the joints' peaks and ranges, which every trial has."""
+    if metric in MAIN:
+        return False, MAIN.index(metric) - len(MAIN)
     place = PLACES.get(metric, len(PLACES))
     return place <= PLACES[LAST_OF_EVERY_TRIAL], place
 

@@ -254,19 +254,19 @@ def _time_queries(snapshot: Path) -> dict[str, float]:
 def _time_queries_here(snapshot: Path) -> dict[str, float]:
     with opened_for_reading(snapshot) as connection:
         took = {
-            name: _median_seconds(partial(_run, connection, query.sql, _given(query)))
+            name: _median_seconds(partial(_run, connection, query.sql, given_values(query)))
             for name, query in named_queries().items()
         }
-    return took | {"peak_mb": _peak_mb()}
+    return took | {"peak_mb": peak_mb()}
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Of this process, as Linux counts it: `getrusage` starts at what the process that started it took."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return float(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def _given(query: NamedQuery) -> dict[str, str]:
+def given_values(query: NamedQuery) -> dict[str, str]:
     """Every parameter's value: its default, else that of VALUES."""
     given = {one.name: VALUES[one.name] if one.default is None else one.default for one in query.parameters}
     return given | OF_QUERY.get(query.name, {})

@@ -1,8 +1,10 @@
 -- The curve of a coordinate in each stride, or trial, of a group of trials, 0 to 100 per cent.
 -- Grain: a stride of the coordinate's own side in gait, else a trial.
 -- Note: curve is a list of a value for each of percent, in degrees (metres of a translation): 101, and fewer where frames
---   are missing. In CSV each is a row of its own. A coordinate without a side takes the right's strides. release: whose
+--   are missing. In CSV each is a row of its own. A coordinate without a side takes the right's strides. Those of a large
+--   warehouse take more memory than a query may: name a team, session, athlete or period. release: whose
 --   measurement is read; shown is each trial's current one.
+-- Empty: no trial asked for has curves; in gait they are of whole strides, in which the same foot strikes twice.
 -- coordinate: measured column of curve, such as knee_angle_r_deg
 -- other: measured column of curve, a second one in the same answer, such as knee_angle_l_deg = none
 -- activity: one of trial.activity, such as walk

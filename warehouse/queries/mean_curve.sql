@@ -2,6 +2,7 @@
 -- Grain: a method of measuring and per cent.
 -- Note: a coordinate without a side takes the right's; --sql on the view curve has both. measurement_sd is the measurement's own
 --   standard deviation, of one stride or trial. cameras and releases are those of the trials.
+-- Empty: no trial asked for has curves; in gait they are of whole strides, in which the same foot strikes twice.
 -- team: one of trial.team_id, such as blue
 -- activity: one of trial.activity, such as walk
 -- coordinate: measured column of curve, such as knee_angle_r_deg

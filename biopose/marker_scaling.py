@@ -78,7 +78,7 @@ def _scaled(of_athlete: MarkerTrial, _contents: tuple[str, ...]) -> ScaledAthlet
             standing = standing_in(generic, static)
         scaled = write_scaled_osim(source, Path(folder) / "scaled.osim", scaling, mass_kg=of_athlete.mass_kg)
         osim, skeleton = scaled.read_bytes(), read_osim(scaled)
-    doubts = judge_static(standing, scaling, landmarks=landmarks(generic)).lines()
+    doubts = judge_static(standing, scaling, landmarks=landmarks(generic), height_m=of_athlete.height_m).lines()
     factors = scaling.body_scales[1:].round(4).tolist()
     return ScaledAthlete(
         osim=osim,

@@ -29,6 +29,10 @@ FloatArray = NDArray[np.float64]
 
 NOT_SHOWN = ("lumbar_extension", "mtp_angle_r", "mtp_angle_l")
 LEFT_OUT = ("mid_hip",)
+OF_MARKERS = (
+    "most of the file's names are no keypoints': is it a recording of markers on the skin? Its knees and ankles are "
+    "then no joint centres, and the angles off; solve it by --markers (markers in session.toml)"
+)
 NEEDED = ("left_hip", "right_hip", "left_knee", "right_knee")
 # Keypoints between which a segment's length is measured, on either side, and the bodies that are scaled by it.
 LENGTHS: Mapping[str, tuple[str, str]] = {
@@ -99,6 +103,7 @@ def keypoint_recording(recording: MarkerTrajectories, *, names: Mapping[str, str
     notes = [
         f"{len(used)} keypoints; the default model was scaled to their distances: {listed}; the rest by their mean",
         *([f"keypoints that were not used: {', '.join(unused)}"] if unused else []),
+        *([OF_MARKERS] if len(unused) > len(used) else []),
     ]
     return KeypointRecording(
         replace(scaled, coordinates=locked),

@@ -22,6 +22,7 @@ from biopose.io.trajectories import FloatArray, MarkerTrajectories, Storage, fra
 from biopose.io.trc import write_trc
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
+from biopose.skeleton.marker_names import some
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 
@@ -154,7 +155,7 @@ def _read_table(source: Path, *, model: Skeleton | None, in_degrees: bool | None
         in_degrees = table.in_degrees if in_degrees is None else in_degrees
         coordinates = to_coordinates(table, rotational=model.rotational_names)
     if unknown := [name for name in coordinates.names if name not in model.coordinate_names]:
-        raise FileFormatError(f"{source}: the model {model.name} has no coordinate {', '.join(unknown)}")
+        raise FileFormatError(f"{source}: the model {model.name} has no coordinate {some(unknown)}")
     in_degrees = True if in_degrees is None else in_degrees
     return from_coordinates(coordinates, rotational=model.rotational_names, in_degrees=in_degrees), model
 

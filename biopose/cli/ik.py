@@ -261,7 +261,7 @@ def _check_options(
     if model is None:
         raise click.UsageError(
             "Missing option '--model': the person's scaled .osim, which `biopose scale` makes from a static trial; "
-            "only --solver neurik needs none"
+            "only keypoints, poses of segments and --solver neurik need none"
         )
     if solver == "opensim" and limits == "all":
         raise click.UsageError("--limits all needs --solver biopose; OpenSim limits the clamped coordinates or none")

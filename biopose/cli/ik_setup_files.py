@@ -172,7 +172,8 @@ def _frames(setup: IKSetup, trajectories: MarkerTrajectories) -> tuple[MarkerTra
     first, last = (int(np.abs(time_s - np.clip(t, time_s[0], time_s[-1])).argmin()) for t in (start_s, end_s))
     notes = [
         f"{where}: time_range {start_s:g} to {end_s:g} s: {last + 1 - first} of the recording's {len(time_s)} frames "
-        f"are solved, {first} to {last} counted from 0; frame numbers here count from the first of these"
+        f"are solved, {first} to {last} counted from 0; frames of the fit count from the first of these, "
+        "those of gaps from the recording's first"
     ]
     beyond = [t for t in (start_s, end_s) if math.isfinite(t) and not _within(t, time_s)]
     if beyond:

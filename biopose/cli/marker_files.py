@@ -40,6 +40,7 @@ from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.lying import lies_on_its_side
+from biopose.skeleton.marker_names import other_case
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
@@ -100,7 +101,7 @@ def scale_files(
         height_m=height_m,
         height_used=known_height is not None,
         notes=[*static.notes, *scaling_notes(standing, scaling), *model_notes(source, skeleton)],
-        static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton)),
+        static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton), height_m=height_m),
     )
 
 
@@ -231,6 +232,8 @@ def solve_files(
         sd = replace(solution.coordinates, values=solution.coordinate_sd)
         write_deviations(sd_out, sd, rotational=skeleton.rotational_names)
     notes = [*trajectories.notes, *(model_notes(model, skeleton) if model else ()), *setup.notes]
+    if misspelt := other_case(trajectories.names, skeleton.marker_names):
+        notes.append(misspelt)
     if setup.report_errors:
         notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
     summary = _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)

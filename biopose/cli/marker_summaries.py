@@ -156,7 +156,8 @@ class IKSummary:
         for name, count in self.coordinates_undetermined.items():
             by_count.setdefault(count, []).append(name)
         lines += [f"UNDETERMINED in {n} frames, too few markers: {', '.join(c)}" for n, c in by_count.items()]
-        if self.frames_unsolved or self.coordinates_undetermined:
+        unexplained = any(fault["kind"] == "unexplained" for fault in self.faults)
+        if self.frames_unsolved or self.coordinates_undetermined or unexplained:
             lines.append(NAN)
         return lines
 

@@ -101,7 +101,9 @@ def write_c3d(
     frames = markers.time_s * rate
     first_frame = round(frames[0])
     if np.abs(frames - first_frame - np.arange(len(frames))).max() > TIME_TOLERANCE_FRAMES:
-        raise ValueError("a .c3d holds uniform times at whole frames from 0: resample, or write .trc or .parquet")
+        raise ValueError(
+            "a .c3d holds uniform times at whole frames from 0: resample (--rate-hz), or write .trc or .parquet"
+        )
     if first_frame < 0 or first_frame + len(frames) >= FRAME_LIMIT:
         ends = f"frames {first_frame} to {first_frame + len(frames) - 1}"
         raise ValueError(

@@ -105,7 +105,7 @@ def _read_header(lines: NumberedLines) -> dict[str, str]:
     first = lines.required_text("PathFileType")
     file_type = first.replace(",", " ").split()
     if file_type[:1] != ["PathFileType"]:
-        raise lines.malformed(found=quoted(first), expected="PathFileType 4, as a .trc file starts")
+        raise lines.malformed(found=quoted(first), expected="PathFileType 4, then tabs between columns")
     if file_type[1:2] != ["4"]:
         lines.notes.append(f"the file begins with {quoted(first)} and was read as PathFileType 4")
     keys = split_fields(lines.required_text("the line of keys (DataRate CameraRate NumFrames ...)"))

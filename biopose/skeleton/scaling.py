@@ -22,6 +22,7 @@ from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.landmarks import marker_sd_m, registered_markers
+from biopose.skeleton.marker_names import other_case, some
 from biopose.skeleton.model import GROUND, Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
 from biopose.skeleton.pelvis_shape import turned, with_inclination
@@ -109,11 +110,14 @@ def standing_in(skeleton: Skeleton, static: MarkerTrajectories) -> Standing:
 
 
 def _too_few(skeleton: Skeleton, names: Sequence[str], observed: Iterable[str]) -> ModelError:
+    observed = tuple(observed)
     return ModelError(
         f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
-        f"needed. Observed: {', '.join(observed) or 'none'}. "
-        f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}. Give the model whose markers these are: "
-        "--model, or an athlete's model in session.toml."
+        f"needed. Observed: {some(observed)}. The skeleton has: {some(skeleton.marker_names)}. "
+        + (
+            other_case(observed, skeleton.marker_names)
+            or "Give the model whose markers these are: --model, or an athlete's model in session.toml"
+        )
     )
 
 

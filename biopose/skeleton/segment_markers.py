@@ -99,9 +99,14 @@ def _by_standard_name(poses: SegmentPoses, model: SegmentModel) -> tuple[dict[st
         labels[name] = label
     T = {name: poses.T_lab_segment[:, poses.names.index(label)] for name, label in labels.items()}
     T = {name: values for name, values in T.items() if not np.isnan(values).all()}
+    if labels and not T:
+        raise ModelError(
+            f"the segments {', '.join(labels.values())} have no pose in any frame: each is the laboratory's own "
+            "axes, or no rotation, which is how a segment that was not found is written; export a trial with them"
+        )
     if not T:
         raise ModelError(
-            f"poses of the segments {', '.join(poses.names)}: none has poses and a name that is one of the skeleton "
+            f"poses of the segments {', '.join(poses.names)}: none has a name that is one of the skeleton "
             f"{model.skeleton.name}'s segments, {', '.join(model.bodies)}"
         )
     return T, labels

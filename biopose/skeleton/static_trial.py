@@ -17,6 +17,7 @@ from biopose.skeleton.landmarks import DISTANT_M
 from biopose.skeleton.posture_prior import arms_at_limits
 from biopose.skeleton.scaling import Scaling
 from biopose.skeleton.standing import STILL_M, Standing, marker_movement_m
+from biopose.skeleton.stature import model_height_m
 
 STILL_MM = 1e3 * STILL_M
 UPRIGHT_DEG = 30.0
@@ -24,6 +25,8 @@ BENT = ("hip_flexion", "knee_angle", "knee_flexion")  # names of coordinates beg
 MIRRORED_SHARE = 0.25  # of the landmarks that are off
 LISTED = 6
 LEAST_INCLINATION_DEG = 1.0  # that is noted
+# Between a height that is stated and that of the scaled legs, which scatters by some 3 % (standard deviation).
+MOST_HEIGHT_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class StaticTrial:
         bent_deg: coordinates of hips and knees that are bent in the posture found.
         off_mm: landmarks that lie far from the scaled model's.
         landmarks: how many there are.
+        height_m: by the lengths of the legs, and as stated, where they contradict each other.
     """
 
     moving_mm: dict[str, float]
     bent_deg: dict[str, float]
     off_mm: dict[str, float]
     landmarks: int
+    height_m: tuple[float, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -58,6 +63,11 @@ class StaticTrial:
             lines.append(
                 f"NOT UPRIGHT: {_listed(self.bent_deg, 'degrees')}; does the person sit or crouch? Joints, and so the "
                 "lengths of segments, are least certain there"
+            )
+        if self.height_m:
+            lines.append(
+                "HEIGHT: by the markers on their legs the person is {:.2f} m tall, not {:.2f}; is that their height, "
+                "and this their static trial?".format(*self.height_m)
             )
         return lines + self._off_lines()
 
@@ -79,13 +89,16 @@ def _listed(values: dict[str, float], unit: str) -> str:
     return ", ".join(f"{name} {values[name]:.0f} {unit}" for name in names[:LISTED]) + rest
 
 
-def judge_static(standing: Standing, scaling: Scaling, *, landmarks: Sequence[str]) -> StaticTrial:
+def judge_static(
+    standing: Standing, scaling: Scaling, *, landmarks: Sequence[str], height_m: float | None = None
+) -> StaticTrial:
     """Judge a trial and the scaling made from it.
 
     Args:
         standing: the frames that were used.
         scaling: of the trial.
         landmarks: markers that lie on landmarks; all if there are none.
+        height_m: as stated.
     """
     used = [name for name in scaling.marker_names if name in set(landmarks)] or list(scaling.marker_names)
     residual_mm = dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).tolist(), strict=True))
@@ -101,7 +114,15 @@ def judge_static(standing: Standing, scaling: Scaling, *, landmarks: Sequence[st
         bent_deg={name: round(angle, 1) for name, angle in bent.items()},
         off_mm={name: round(residual_mm[name], 1) for name in used if residual_mm[name] > 1e3 * DISTANT_M},
         landmarks=len(used),
+        height_m=_contradicting_heights(scaling, height_m),
     )
+
+
+def _contradicting_heights(scaling: Scaling, stated_m: float | None) -> tuple[float, float] | None:
+    by_legs_m = model_height_m(scaling.skeleton) if stated_m else None
+    if not stated_m or not by_legs_m or abs(by_legs_m / stated_m - 1) <= MOST_HEIGHT_DIFFERENCE:
+        return None
+    return round(by_legs_m, 3), stated_m
 
 
 def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:

@@ -132,6 +132,8 @@ def _gap_notes(intervals: Floats, median_s: Floats, gap: NDArray[np.bool_], time
 def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
     if not np.isfinite(change).any():
         return ()
+    if np.isfinite(change).sum() >= STRETCH and np.nanmax(change) <= RECODED:
+        return ("No image differs from the one before: nothing moves, or one picture is repeated throughout.",)
     pattern = _pattern(change)
     if pattern is not None:
         new, period = pattern

@@ -69,7 +69,7 @@ def test_segments_that_were_not_found_are_refused(tmp_path: Path) -> None:
     T = np.tile(np.eye(4), (5, 3, 1, 1))
     result = ik("--markers", written_poses(tmp_path / "m.c3d", T), "--out", tmp_path / "m.mot")
     assert result.exit_code == 1
-    assert "m.c3d: poses of the segments pelvis, l_thigh: none has poses" in result.output
+    assert "m.c3d: the segments pelvis, l_thigh have no pose in any frame: each is the laboratory" in result.output
 
 
 def test_segments_of_unknown_axes_are_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ LIMBS = ["l_thigh", "r_thigh", "l_shank", "l_foot", "r_foot", "l_uarm", "r_uarm"
     [
         (segment_poses(PERSON, Q, without=LIMBS), "unknown"),
         (with_label(ALL, torso="Thorax", head="trunk"), "Thorax and trunk would both move torso"),
-        (with_label(ALL, **{name: f"S{name}x" for name in ALL.names}), "none has poses"),
+        (with_label(ALL, **{name: f"S{name}x" for name in ALL.names}), "none has a name"),
     ],
 )
 def test_segments_that_cannot_be_used_are_refused(poses: SegmentPoses, message: str) -> None:

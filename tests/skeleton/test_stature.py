@@ -7,9 +7,10 @@ import pytest
 
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
-from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.scaling import scale_to_static, scaled_geometry, standing_in
+from biopose.skeleton.static_trial import judge_static
 from biopose.skeleton.stature import LEG_PER_STATURE, model_height_m
-from tests.skeleton.models import OpenSimPoser, lab_models
+from tests.skeleton.models import OpenSimPoser, lab_models, recording_of
 
 
 def uniform(skeleton: Skeleton, ratio: float) -> np.ndarray:
@@ -52,3 +53,14 @@ def test_a_laboratorys_model_is_a_person(path: Path) -> None:
     height_m = model_height_m(read_osim(path))
     assert height_m is not None
     assert 1.5 < height_m < 2.0
+
+
+@pytest.mark.parametrize(("stated", "doubted"), [(1.06, False), (0.94, False), (0.7, True), (1.3, True)])
+def test_a_height_that_the_legs_contradict_is_doubted(full_body: Skeleton, stated: float, doubted: bool) -> None:
+    """As of somebody else, or of a typing error; the share of the legs differs from person to person."""
+    own_m = model_height_m(full_body)
+    assert own_m is not None
+    static = recording_of(full_body, np.repeat(full_body.default_pose[None], 30, axis=0))
+    scaling = scale_to_static(full_body, static, height_m=stated * own_m, model_height_m=own_m)
+    judged = judge_static(standing_in(full_body, static), scaling, landmarks=static.names, height_m=stated * own_m)
+    assert any(line.startswith("HEIGHT: ") for line in judged.lines()) == doubted

@@ -78,6 +78,13 @@ def test_a_frozen_stretch_and_single_repeats_are_counted_and_placed() -> None:
     assert "the longest stretch, 12 frames, begins at 0.33 s" in note
 
 
+def test_a_picture_that_is_repeated_throughout_is_named() -> None:
+    images = [moving(1)[0] + np.uint8(levels) for levels in np.random.default_rng(0).integers(0, 2, 30)]
+    assert notes_of(images) == (
+        "No image differs from the one before: nothing moves, or one picture is repeated throughout.",
+    )
+
+
 @pytest.mark.parametrize("levels", [0, 1])
 def test_a_frame_that_repeats_is_found_where_it_was_coded_anew(levels: int) -> None:
     images = moving(30)

@@ -162,11 +162,12 @@ def _jumps(kinematics: Kinematics, q: Tensor, observed: Tensor) -> tuple[BoolArr
     moved_by = [[c for axis in joint.axes for c in axis.coordinates] for joint in skeleton.joints]
     missing = torch.stack([q[:, columns].isnan().any(-1) for columns in moved_by], dim=-1).cpu().numpy()
     on_ground = np.array([joint.parent == GROUND for joint in skeleton.joints])
-    known = ~(missing[:-1] | missing[1:] | on_ground)
+    beyond = np.array([[child in skeleton.ancestors[m.body] for m in skeleton.markers] for child in children])
+    # A joint without markers beyond it, such as a patella's that the knee moves, is moved by others.
+    known = ~(missing[:-1] | missing[1:] | on_ground | ~beyond.any(axis=1))
     rotates = known & (step > np.maximum(JUMP_RAD, JUMP_RATIO * _beside(step)))
     if not rotates.any():
         return rotates, np.zeros_like(step)
-    beyond = np.array([[child in skeleton.ancestors[m.body] for m in skeleton.markers] for child in children])
     explained = np.zeros_like(rotates)
     largest = np.zeros_like(step)
     moved = marker_step_m > JUMP_RATIO * _beside(marker_step_m) + MARKER_JUMP_M

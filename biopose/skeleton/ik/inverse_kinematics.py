@@ -27,6 +27,7 @@ from biopose.skeleton.ik.marker_faults import MarkerFault
 from biopose.skeleton.ik.outliers import leave_out_outliers
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits, RecordingSolver
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.marker_names import other_case, some
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.threads import one_torch_thread
 
@@ -72,8 +73,11 @@ class IKSolution:
 
     @property
     def undetermined(self) -> NDArray[np.bool_]:
-        """(F, Q) coordinates that too few markers observe in frames that are solved otherwise."""
-        return np.isnan(self.coordinates.values) & self.solved[:, None]
+        """(F, Q) coordinates that too few markers observe in frames that are solved otherwise, and fit."""
+        fits = self.solved.copy()
+        for first, last in (r for fault in self.faults if fault.kind == "unexplained" for r in fault.ranges):
+            fits[first : last + 1] = False
+        return np.isnan(self.coordinates.values) & fits[:, None]
 
 
 def inverse_kinematics(
@@ -129,7 +133,7 @@ def inverse_kinematics(
     _check_size(solver)
     if not solver.problem.variables:
         raise ModelError(
-            f"no coordinate of the skeleton {skeleton.name} is free to move any of the markers {_some(names)}; "
+            f"no coordinate of the skeleton {skeleton.name} is free to move any of the markers {some(names)}; "
             "are all of them locked?"
         )
     solver.prepare()
@@ -178,15 +182,14 @@ def _common_markers(
     if len(names) < MIN_MARKERS:
         raise ModelError(
             f"the recording and the skeleton {skeleton.name} have {len(names)} markers in common; at least "
-            f"{MIN_MARKERS} are needed. Recording: {_some(trajectories.names)}. "
-            f"Skeleton: {_some(skeleton.marker_names)}. Rename the markers of one of the two, or use the model that "
-            "belongs to this marker set"
+            f"{MIN_MARKERS} are needed. Recording: {some(trajectories.names)}. "
+            f"Skeleton: {some(skeleton.marker_names)}. "
+            + (
+                other_case(trajectories.names, skeleton.marker_names)
+                or "Rename the markers of one of the two, or use the model that belongs to this marker set"
+            )
         )
     return names
-
-
-def _some(names: tuple[str, ...], *, shown: int = 12) -> str:
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "") or "none"
 
 
 def _check_size(solver: RecordingSolver) -> None:
@@ -201,7 +204,8 @@ def _check_size(solver: RecordingSolver) -> None:
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
         raise ModelError(
             f"the markers are spread {ratio:.3g} times as far as the skeleton {solver.skeleton.name}'s; "
-            "is the unit in the marker file's header right, and the model scaled to this person?"
+            "is the file's unit right (--units states another, in session.toml [recording] units), and the model "
+            "scaled to this person?"
         )
 
 

@@ -116,3 +116,14 @@ def test_a_smooth_solution_stays_as_it_is_to_the_last_bit(full_body: Skeleton) -
     solution = inverse_kinematics(full_body, recording, outliers="left out")
     np.testing.assert_array_equal(solution.coordinates.values, plain.coordinates.values)
     assert jumps(full_body, solution.coordinates, recording) == []
+
+
+def test_a_segment_without_markers_that_a_joint_moves_makes_no_jump(full_body: Skeleton) -> None:
+    """A knee bends between two frames, a tenth of a second of which is missing; its patella turns with it."""
+    q = np.repeat(full_body.default_pose[None], 20, axis=0)
+    q[10:, full_body.coordinate_names.index("knee_angle_r")] += np.radians(60)
+    q = full_body.satisfy_couplings(q)
+    recording = recording_of(full_body, q)
+    coordinates = CoordinateTrajectories(recording.time_s, full_body.coordinate_names, q)
+    assert not any(marker.body == "patella_r" for marker in full_body.markers)
+    assert jumps(full_body, coordinates, recording) == []

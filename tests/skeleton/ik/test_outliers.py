@@ -181,6 +181,7 @@ def test_frames_that_nothing_explains_are_nan(
     (fault,) = solution.faults
     assert (fault.kind, fault.ranges) == ("unexplained", ((50, 54),))
     assert np.isnan(solution.coordinates.values[50:55]).all()
+    assert not solution.undetermined.any()  # there are markers enough
     assert error_deg(solution, plain) < 0.1
 
 

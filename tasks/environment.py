@@ -93,6 +93,8 @@ def _wanted(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Else Ray listens on every address of the machine; so it takes 127.0.0.1 for its node, as on other systems.
+        **({} if settings.ray_address else {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         # By default MLflow spends nine minutes on weights that a store has lost.

@@ -104,9 +104,9 @@ def _removed(pictures: Iterable[Path]) -> int:
 def _shows_no_bystander(folder: Path) -> bool:
     """Whether the overlay of a run says that all but the measured person is blurred."""
     from biopose.rendering.bystanders import BLURRED
-    from biopose.video.encoding import comment_of
+    from biopose.video.encoding import has_comment
 
-    return comment_of(folder / OVERLAY) == BLURRED
+    return has_comment(folder / OVERLAY, BLURRED)
 
 
 def _team(athlete_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -103,13 +104,13 @@ class VideoFile:
             self._container.close()
 
 
-def comment_of(path: Path) -> str:
-    """The comment in a video's file; "" where there is none, or it cannot be read."""
-    try:
-        with av.open(str(path)) as container:
-            return container.metadata.get("comment", "")
-    except (OSError, av.error.FFmpegError):
-        return ""
+def has_comment(path: Path, comment: str) -> bool:
+    """Whether `VideoFile` wrote a comment into a file; its bytes lie before the images, so they are found at once."""
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:  # it cannot be mapped
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(comment.encode()) >= 0
 
 
 def available_encoder() -> str:

@@ -32,12 +32,14 @@ class KilledFlow:
         home: of the killed run.
         exit_code: of the flow.
         left_running: command lines of its processes that still ran END_TIMEOUT_S later.
+        listened_on: the addresses on which it and its processes listened.
     """
 
     inbox: Path
     home: Path
     exit_code: int
     left_running: list[str]
+    listened_on: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +53,24 @@ def killed(run: ObservedRun, tmp_path_factory: pytest.TempPathFactory) -> Killed
     wait_for(lambda: list((home / "artifacts").rglob("*.parquet")) or process.poll() is not None, timeout_s=120)
     family = [child for child in flow.children(recursive=True) if is_ours(child)]
     assert len(family) >= 3
+    listened_on = {address for one in (flow, *flow.children(recursive=True)) for address in addresses_of(one)}
     process.kill()
     process.communicate(timeout=120)
     end_s = time.monotonic() + END_TIMEOUT_S
     while (left := [command_of(child) for child in family if is_running(child)]) and time.monotonic() < end_s:
         time.sleep(0.5)
-    return KilledFlow(inbox, home, process.returncode, left)
+    return KilledFlow(inbox, home, process.returncode, left, listened_on)
 
 
 def test_a_killed_flow_ends_its_actors_workers_and_server(killed: KilledFlow) -> None:
     """Ray's own agents may stay for another minute."""
     assert killed.exit_code == -9
     assert killed.left_running == []
+
+
+def test_prefect_ray_and_dask_of_a_night_listen_on_loopback_alone(killed: KilledFlow) -> None:
+    assert killed.listened_on <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert killed.listened_on
 
 
 def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(killed: KilledFlow, run: ObservedRun) -> None:
@@ -92,6 +100,14 @@ def content_of(snapshot: Path, trials: list[str]) -> dict[str, list[tuple[Any, .
         content = {table: connection.execute(sql, [trials]).fetchall() for table, sql in queries.items()}
     assert len(content["run"]) == len(trials)
     return content
+
+
+def addresses_of(process: psutil.Process) -> list[str]:
+    """Those that it listens on."""
+    try:
+        return [one.laddr.ip for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def is_running(process: psutil.Process) -> bool:

@@ -60,6 +60,10 @@ def test_the_environment_is_completed_but_what_is_set_stays(settings: Settings) 
     assert (environment["PREFECT_HOME"], environment["PREFECT_API_URL"]) == ("/mine", "https://team/api")
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"  # Ray listens on loopback alone
+    of_cluster: dict[str, str] = {}
+    prepare_environment(Settings(home=settings.home, ray_address="head:6379"), of_cluster)
+    assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in of_cluster
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 

@@ -15,7 +15,7 @@ import duckdb
 from warehouse.errors import MigrationError, WarehouseError
 
 FOLDER = Path(__file__).parent
-MACROS = ("phases_of", "frame_pairs_of", "curves_of", "mean_curves_of")
+MACROS = ("distinct_names", "phases_of", "frame_pairs_of", "curves_of", "mean_curves_of")
 FRAMES = "kinematics_of_every_run"  # the view of the table of frames and of the files in its place
 VIEWS = (
     FRAMES,

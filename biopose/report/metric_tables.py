@@ -92,11 +92,15 @@ def _event_name(event: Event) -> str:
 
 
 def format_value(value: float, *, unit: str, sd: float | None = None) -> str:
-    """A value with its standard deviation, where it is known, rounded to what is meaningful in its unit."""
+    """A value with its standard deviation, where it is known, rounded to what is meaningful in its unit.
+
+    A smaller deviation has one digit that is not 0, up to a thousandth of that.
+    """
     decimals = DECIMALS.get(unit, 0 if float(value).is_integer() else 2)
+    finer = [decimals + more for more in range(4) if sd and math.isfinite(sd) and round(sd, decimals + more)]
     numbers = [
-        f"{round(number, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")  # 0.0, where it rounds to -0.0
-        for number in (value, sd)
+        f"{round(number, places) + 0.0:.{places}f}".replace("-", "\N{MINUS SIGN}")  # 0.0, where it rounds to -0.0
+        for number, places in ((value, decimals), (sd, min(finer, default=decimals)))
         if number is not None and math.isfinite(number)
     ]
     return " ± ".join(numbers) + SYMBOLS.get(unit, f" {unit}")

@@ -1,4 +1,4 @@
-"""`biopose metrics`: the dictionary of metrics."""
+"""`biopose metrics`: the dictionary of metrics and events."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -17,32 +17,43 @@ from biopose.cli.command_line import as_json, show
 def metrics(name: str | None, json_: bool) -> None:
     """What each metric means: its unit, definition, source, and which direction is better, where there is one.
 
+    Events are listed after the metrics, with the method by which they are found in kinematics.
+
     \b
     Examples:
       biopose metrics
       biopose metrics jump_height_flight
+      biopose metrics foot_off
       biopose metrics --json
     """
     from biopose.analysis.definitions import DEFINITIONS
+    from biopose.analysis.event_definitions import EVENT_DEFINITIONS
 
-    known = {metric: asdict(definition) for metric, definition in DEFINITIONS.items()}
-    if name is not None and name not in known:
-        raise click.ClickException(_unknown(name, list(known)))
-    found = known if name is None else {name: known[name]}
-    listed = [{"metric": metric, **definition} for metric, definition in found.items()]
-    show({"metrics": listed}, json_=json_, lines=lambda: [line for entry in listed for line in _lines(entry)])
+    known = {"metric": DEFINITIONS, "event": EVENT_DEFINITIONS}
+    if name is not None and not any(name in of_kind for of_kind in known.values()):
+        raise click.ClickException(_unknown(name, [*DEFINITIONS, *EVENT_DEFINITIONS]))
+    listed = {
+        f"{kind}s": [{kind: one, **asdict(of_kind[one])} for one in of_kind if name in (None, one)]
+        for kind, of_kind in known.items()
+    }
+    show(
+        {kind: entries for kind, entries in listed.items() if entries},
+        json_=json_,
+        lines=lambda: [line for entries in listed.values() for entry in entries for line in _lines(entry)],
+    )
 
 
 def _unknown(name: str, known: list[str]) -> str:
     from warehouse.nearest import suggestion
 
-    return f"{name}: there is no such metric; {suggestion(name, known)}; `biopose metrics` has all"
+    return f"{name}: there is no such metric or event; {suggestion(name, known)}; `biopose metrics` has all"
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:
     """Name, unit and meaning, then whatever else its definition states."""
-    unit = "a count or share" if entry["unit"] == "1" else entry["unit"]
-    others = {key: value for key, value in entry.items() if key not in ("metric", "unit", "meaning") and value}
+    name = entry.get("metric") or entry["event"]
+    unit = "event" if "event" in entry else "a count or share" if entry["unit"] == "1" else entry["unit"]
+    others = {key: entry[key] for key in ("source", "better", "events") if entry[key]}
     if "events" in others:
         others["events"] = ", ".join(others["events"])
-    return [f"{entry['metric']} ({unit})", f"    {entry['meaning']}", *(f"    {k}: {v}" for k, v in others.items())]
+    return [f"{name} ({unit})", f"    {entry['meaning']}", *(f"    {k}: {v}" for k, v in others.items())]

@@ -121,6 +121,12 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("names", nargs="*", default=[*named_queries(), *(name + EVERYTHING for name in OF_EVERYTHING)])
     given = parser.parse_args()
+    with opened_for_reading(given.home / SNAPSHOT) as connection:
+        counts = {
+            of: connection.execute(f"SELECT count(*) FROM {of}").fetchall()[0][0]
+            for of in ("trial", "metric_of_every_run", "kinematics_of_every_run")
+        }
+    print(", ".join(f"{count:,} rows of {of}" for of, count in counts.items()))
     print(f"{'query':<36}{'cold s':>9}{'warm s':>9}{'processor s':>13}{'MB':>9}{'rows':>9}")
     print(_summary(query_costs(given.home / SNAPSHOT, given.names)))
 

@@ -139,6 +139,7 @@ def test_every_unit_has_its_rounding() -> None:
     assert texts["m/s"] == "1.23 ± 0.10 m/s"
     assert texts["1"] == "1.23 ± 0.10"
     assert format_value(12.0, unit="1") == "12"
+    assert format_value(1.26, unit="m/s", sd=0.003) == "1.26 ± 0.003 m/s"  # not ± 0.00
 
 
 @needs_body_asset

@@ -16,8 +16,8 @@ SELECT
     sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
     stddev_samp(metric.value) AS sd_between_trials,
     count(*) AS trials,
-    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
+    distinct_names(list(trial.camera)) AS cameras,
+    distinct_names(list(trial.release)) AS releases,
     coalesce(
         releases <> lag(releases) OVER (PARTITION BY metric.activity, metric.side, trial.method ORDER BY month), false
     ) AS release_changed,

@@ -50,9 +50,8 @@ compared AS (
         one.measurement_sd,
         one.trials,
         one.unit,
-        list_sort(list_distinct(any_value(one.cameras) || coalesce(flatten(list(others.cameras)), [])))::VARCHAR[] AS cameras,
-        list_sort(list_distinct(any_value(one.releases) || coalesce(flatten(list(others.releases)), [])))::VARCHAR[]
-            AS releases,
+        distinct_names(any_value(one.cameras) || coalesce(flatten(list(others.cameras)), [])) AS cameras,
+        distinct_names(any_value(one.releases) || coalesce(flatten(list(others.releases)), [])) AS releases,
         count(others.mean_value) AS other_athletes,
         median(others.mean_value) AS squad_median,
         1.4826 * mad(others.mean_value) AS squad_robust_sd,
@@ -94,8 +93,8 @@ SELECT
     END AS judgement,
     other_athletes,
     trials,
-    array_to_string(cameras, ', ') AS cameras,
-    array_to_string(releases, ', ') AS releases,
+    cameras,
+    releases,
     unit,
     release_differs
 FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)

@@ -10,7 +10,7 @@ SELECT
     min(trial.session_date) AS first_session,
     max(trial.session_date) AS last_session,
     avg(quality.value) AS mean_quality,
-    string_agg(DISTINCT trial.method, ', ' ORDER BY trial.method) AS methods
+    distinct_names(list(trial.method)) AS methods
 FROM trial
 LEFT JOIN quality ON quality.trial_id = trial.trial_id AND quality.name = 'mean_quality'
 WHERE $team IN (trial.team_id, 'any') AND $activity IN (trial.activity, 'any')

@@ -46,10 +46,10 @@ recorded AS (
         metric,
         side,
         athlete_number,
-        list_sort(list_distinct(list(camera) FILTER (NOT is_after))) AS cameras_before,
-        list_sort(list_distinct(list(camera) FILTER (is_after))) AS cameras_after,
-        list_sort(list_distinct(list(release) FILTER (NOT is_after))) AS releases_before,
-        list_sort(list_distinct(list(release) FILTER (is_after))) AS releases_after,
+        distinct_names(list(camera) FILTER (NOT is_after)) AS cameras_before,
+        distinct_names(list(camera) FILTER (is_after)) AS cameras_after,
+        distinct_names(list(release) FILTER (NOT is_after)) AS releases_before,
+        distinct_names(list(release) FILTER (is_after)) AS releases_after,
         any_value(unit) AS unit
     FROM (SELECT DISTINCT metric, side, recording_number, unit FROM measured)
     JOIN (SELECT DISTINCT recording_number, athlete_number, is_after, camera, release FROM chosen)
@@ -128,10 +128,10 @@ SELECT
     sessions_before,
     sessions_after,
     trials,
-    array_to_string(cameras_before, ', ') AS cameras_before,
-    array_to_string(cameras_after, ', ') AS cameras_after,
-    array_to_string(releases_before, ', ') AS releases_before,
-    array_to_string(releases_after, ', ') AS releases_after,
+    cameras_before,
+    cameras_after,
+    releases_before,
+    releases_after,
     coalesce(releases_before <> releases_after, false) AS release_changed,
     unit
 FROM judged

@@ -67,8 +67,8 @@ noise AS (
 shown AS (
     SELECT
         * REPLACE (
-            array_to_string(list_sort(list_distinct(cameras)), ', ') AS cameras,
-            array_to_string(list_sort(list_distinct(releases)), ', ') AS releases
+            distinct_names(cameras) AS cameras,
+            distinct_names(releases) AS releases
         )
     FROM per_session
     WHERE athlete_id = $athlete AND session_date BETWEEN $since::DATE AND $until::DATE

@@ -25,8 +25,8 @@ SELECT
     avg(highest) AS mean_highest,
     count(*) AS trials,
     sum(trial_range.frames)::BIGINT AS frames,
-    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases
+    distinct_names(list(trial.camera)) AS cameras,
+    distinct_names(list(trial.release)) AS releases
 FROM trial_range
 JOIN trial USING (trial_id)
 GROUP BY ALL

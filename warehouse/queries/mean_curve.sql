@@ -39,8 +39,8 @@ overall AS (
 measured AS (
     SELECT
         method,
-        string_agg(DISTINCT camera, ', ' ORDER BY camera) AS cameras,
-        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases
+        distinct_names(list(camera)) AS cameras,
+        distinct_names(list(release)) AS releases
     FROM trial
     WHERE activity = $activity AND team_id = $team AND session_date BETWEEN $since::DATE AND $until::DATE
     GROUP BY method

@@ -56,20 +56,19 @@ band AS (
         activity,
         side,
         method,
-        count(DISTINCT athlete_id) AS athletes,
+        count(*) AS athletes,
         avg(mean_value) AS mean_value,
         stddev_samp(mean_value) AS sd_between_athletes,
         sqrt(avg(measurement_variance)) AS measurement_sd,
         list(mean_value ORDER BY mean_value) AS ordered,
         len(list_distinct(flatten(list(cameras)))) AS cameras,
-        array_to_string(list_sort(list_distinct(flatten(list(releases)))), ', ') AS releases,
+        distinct_names(flatten(list(releases))) AS releases,
         any_value(unit) AS unit
     FROM athlete_mean
     GROUP BY sex, age_band, activity, side, method
-    HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
+    HAVING count(*) >= greatest($least_athletes::INTEGER, 5)
 ),
 
--- A percentile is interpolated between means of five athletes, as that of one would be a person's own value.
 smoothed AS (
     SELECT
         *,

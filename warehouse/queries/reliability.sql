@@ -44,7 +44,7 @@ released AS (
         activity,
         camera,
         method,
-        array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases,
+        distinct_names(list(release)) AS releases,
         any_value(unit) AS unit
     FROM (SELECT DISTINCT metric, side, release_number, unit FROM measured)
     JOIN (SELECT DISTINCT release_number, activity, camera, method, release FROM chosen) USING (release_number)

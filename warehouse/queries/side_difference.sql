@@ -55,8 +55,8 @@ recorded AS (
     SELECT
         metric,
         athlete_number,
-        array_to_string(list_sort(list_distinct(list(camera))), ', ') AS cameras,
-        array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases
+        distinct_names(list(camera)) AS cameras,
+        distinct_names(list(release)) AS releases
     FROM (SELECT DISTINCT metric, recording_number FROM measured)
     JOIN (SELECT DISTINCT recording_number, athlete_number, camera, release FROM chosen) USING (recording_number)
     GROUP BY metric, athlete_number

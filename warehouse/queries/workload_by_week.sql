@@ -53,7 +53,7 @@ weekly AS (
         coalesce(sum(trials_without_step_count), 0)::BIGINT AS trials_without_step_count,
         coalesce(sum(jumps), 0)::BIGINT AS jumps,
         coalesce(sum(trials_with_deep_landing), 0)::BIGINT AS trials_with_deep_landing,
-        string_agg(DISTINCT method, ', ' ORDER BY method) AS methods
+        distinct_names(list(method)) AS methods
     FROM filmed
     LEFT JOIN counted USING (trial_id)
     LEFT JOIN not_counted USING (trial_id)

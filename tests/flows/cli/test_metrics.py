@@ -5,6 +5,8 @@ import json
 from click.testing import CliRunner, Result
 
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.event_definitions import EVENT_DEFINITIONS
+from biopose.analysis.events import EXTREMES
 from biopose.cli.command_line import Commands
 from flows.cli.metrics import metrics
 
@@ -38,7 +40,16 @@ def test_a_metric_names_the_events_that_it_rests_on() -> None:
     assert "events" not in run("trunk_lean_peak").stdout
 
 
+def test_events_have_a_meaning_and_the_method_by_which_they_are_found() -> None:
+    assert {event for one in DEFINITIONS.values() for event in one.events} <= EVENT_DEFINITIONS.keys()
+    assert {*EXTREMES, "stride_foot_contact", "take_off", "landing", "box_take_off"} <= EVENT_DEFINITIONS.keys()
+    lines = run("foot_off").stdout.splitlines()
+    assert lines[0] == "foot_off (event)"
+    assert lines[2].startswith("    source: O'Connor et al. 2007")
+    assert [entry["event"] for entry in json.loads(run("--json").stdout)["events"]] == list(EVENT_DEFINITIONS)
+
+
 def test_an_unknown_metric_is_an_error_with_the_nearest() -> None:
     result = run("squat_dept")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: squat_dept: there is no such metric; nearest: squat_depth")
+    assert result.stderr.startswith("Error: squat_dept: there is no such metric or event; nearest: squat_depth")

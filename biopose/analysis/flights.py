@@ -20,24 +20,29 @@ from biopose.analysis.foot_clearance import (
     LEAST_RUNNING_LANDING_SD_S,
     evidence_of,
     frame_at,
+    is_raised,
     left_ground_s,
     level_change_m,
     met_ground_running_s,
     met_ground_s,
+    met_same_ground_s,
 )
 from biopose.analysis.free_fall import GRAVITY_M_S2, LANDING, REACH_S, Force, FreeFall, fit_free_fall
-from biopose.analysis.gait_events import knee_extended_s
+from biopose.analysis.gait_events import knee_extended_s, least_running_sd_s
 from biopose.analysis.motion import Motion, runs
 
 FREE_FALL_SHARE = 0.55  # of gravity; the smoothing of the acceleration blurs it at either end
 ACCELERATION_WINDOW_S = 0.05
 LONGEST_GAP_S = 0.04  # that the measurement's noise makes
 SHORTEST_FLIGHT_S = 0.05  # of a run
+SURE_FLIGHT_S = 0.1  # of a free fall that is a flight whatever is seen of the feet
 LONGEST_HIDING_GAP_S = 0.1  # beside flights that are found: a shorter gap hides no other jump
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 LEAST_FOOT_SPEED_M_S = 0.4  # on average in flight; feet that stand while somebody sinks quickly are slower
 BESIDE_S = 0.4  # stance before and after a flight, in which the feet's resting heights are looked for
 TOGETHER_SDS = 2.0  # of their difference's error: feet on film that are nearer leave, or land, together
+
+Times = dict[Side, tuple[float, float]]  # of a foot's event, and its standard deviation
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Flights:
 
     Attributes:
         found: in order.
-        refused: a sentence for each in which the heights contradict gravity, or that gaps in the markers may hide.
+        refused: a sentence for each in which the heights contradict gravity, whose take-off or landing is not seen, or
+            that gaps in the markers may hide.
     """
 
     found: tuple[Flight, ...] = ()
@@ -101,12 +107,9 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     height_m = motion.center_of_mass_m[:, 1]
     acceleration = derivative(height_m, motion.time_s, order=2, degree=2, half_window_s=ACCELERATION_WINDOW_S)
     falling = _without_gaps(acceleration < -FREE_FALL_SHARE * GRAVITY_M_S2, motion.interval_s)
-    spans = [
-        (start, end)
-        for start, end in runs(falling)
-        if start > 0 and end < len(motion) and _feet_move(motion, start, end)
-    ]
-    results = []
+    moving = [span for span in runs(falling) if _feet_move(motion, *span)]
+    spans = [(start, end) for start, end in moving if start > 0 and end < len(motion)]
+    results: list[Flight | str | None] = [_unseen(motion, *span) for span in moving if span not in spans]
     for number, (start, end) in enumerate(spans):
         earliest = spans[number - 1][1] if number else 0
         latest = spans[number + 1][0] if number + 1 < len(spans) else len(motion)
@@ -147,28 +150,43 @@ def _feet_move(motion: Motion, start: int, end: int) -> bool:
     return bool(min(speeds) > LEAST_FOOT_SPEED_M_S)
 
 
+def _unseen(motion: Motion, start: int, end: int) -> str | None:
+    """A sentence about a flight whose take-off or landing is not seen; None where the body does not surely fly."""
+    time_s, height_m = motion.time_s[start:end], motion.center_of_mass_m[start:end, 1]
+    if time_s[-1] - time_s[0] < SURE_FLIGHT_S:
+        return None
+    acceleration_m_s2 = 2 * np.polyfit(time_s - time_s[0], height_m, 2)[0]
+    if abs(acceleration_m_s2 + GRAVITY_M_S2) > evidence_of(motion).gravity_within * GRAVITY_M_S2:
+        return None
+    if gaps := _gaps_about(motion, time_s[0], time_s[-1]):
+        return f"{_missing(motion, gaps)}: take-off, flight or landing near {time_s[0]:.2f} s are not known."
+    span = f"Between {time_s[0]:.2f} and {time_s[-1]:.2f} s the centre of mass falls freely, but "
+    if start == 0:
+        return f"{span}the recording begins in that flight."
+    if end == len(motion):
+        return f"{span}the recording ends in that flight."
+    return f"{span}when the feet leave the ground and meet it is not seen."
+
+
 def _flight(
     motion: Motion, start: int, end: int, *, earliest: int, latest: int, running: bool, landing: Force
 ) -> Flight | str | None:
     """The flight about frames in which the centre of mass falls freely, between the falls before and after.
 
-    A sentence where the heights contradict gravity; None where the feet tell of no flight.
+    A sentence where the heights contradict gravity or the feet are not seen; None where they tell of no flight.
     """
     time_s, evidence = motion.time_s, evidence_of(motion)
     before = np.arange(max(earliest, frame_at(time_s, time_s[start] - BESIDE_S)), start + 1)
     after = np.arange(end - 1, min(latest, frame_at(time_s, time_s[end - 1] + BESIDE_S) + 1))
-    off = _known({side: left_ground_s(motion, side, before, near=start) for side in SIDES})
-    if running:
-        off = {side: knee_extended_s(motion, side, at_s) or (at_s, sd_s) for side, (at_s, sd_s) in off.items()}
-    met = met_ground_running_s if running else met_ground_s
-    on = _known({side: met(motion, side, after, near=end - 1) for side in SIDES})
-    if not off or not on:
-        return None
-    off_s, on_s = ({side: at_s for side, (at_s, _) in times.items()} for times in (off, on))
+    off, on, same = _feet(motion, before, after, (start, end - 1), running=running)
+    landed = on or same
+    if not off or not landed:
+        return None if running else _unseen(motion, start, end)
+    off_s, on_s = ({side: at_s for side, (at_s, _) in times.items()} for times in (off, landed))
     take_off_s, landing_s = max(off_s.values()), min(on_s.values())
     if take_off_s >= landing_s:
-        return None
-    take_off_sd_s, landing_sd_s = (max(sd_s for _, sd_s in times.values()) for times in (off, on))
+        return None if running else _unseen(motion, start, end)
+    take_off_sd_s, landing_sd_s = (max(sd_s for _, sd_s in times.values()) for times in (off, landed))
     fall = fit_free_fall(
         time_s,
         motion.center_of_mass_m[:, 1],
@@ -180,7 +198,11 @@ def _flight(
         landing=landing,
     )
     if running:
-        fall = replace(fall, landing_sd_s=max(fall.landing_sd_s, LEAST_RUNNING_LANDING_SD_S))
+        fall = replace(
+            fall,
+            take_off_sd_s=least_running_sd_s(motion, fall.take_off_sd_s),
+            landing_sd_s=least_running_sd_s(motion, max(fall.landing_sd_s, LEAST_RUNNING_LANDING_SD_S)),
+        )
     if not SHORTEST_FLIGHT_S <= fall.duration_s <= LONGEST_FLIGHT_S:
         return None
     if abs(fall.acceleration_m_s2 + GRAVITY_M_S2) > evidence.gravity_within * GRAVITY_M_S2:
@@ -188,25 +210,47 @@ def _flight(
             f"Between {take_off_s:.2f} and {landing_s:.2f} s the centre of mass falls with "
             f"{-fall.acceleration_m_s2:.1f} m/s2 instead of {GRAVITY_M_S2}: heights are not known well enough there."
         )
-    if gaps := _gaps_about(motion, fall):
+    if gaps := _gaps_about(motion, fall.take_off_s, fall.landing_s):
         return f"{_missing(motion, gaps)}: take-off, flight or landing near {take_off_s:.2f} s are not known."
+    on_s = {side: at_s for side, (at_s, _) in (same | on).items()}
     if motion.of_film:
         off_s, on_s = (
             _together(times, within_s=TOGETHER_SDS * sd_s)
             for times, sd_s in ((off_s, np.sqrt(2) * take_off_sd_s), (on_s, np.sqrt(2) * landing_sd_s))
         )
-        take_off_s, landing_s = max(off_s.values()), min(on_s.values())
     return Flight(
         fall,
-        {side: at_s + fall.take_off_s - take_off_s for side, at_s in off_s.items()},
-        {side: at_s + fall.landing_s - landing_s for side, at_s in on_s.items()},
-        level_change_m(motion, before, after),
+        {side: at_s + fall.take_off_s - max(off_s.values()) for side, at_s in off_s.items()},
+        {side: at_s + fall.landing_s - min(on_s.values()) for side, at_s in on_s.items()},
+        level_change_m(motion, before, after) if on else 0.0,
     )
 
 
-def _gaps_about(motion: Motion, fall: FreeFall) -> list[tuple[int, int]]:
+def _feet(
+    motion: Motion, before: NDArray[np.intp], after: NDArray[np.intp], fall: tuple[int, int], *, running: bool
+) -> tuple[Times, Times, Times]:
+    """When each foot leaves the ground; meets the level on which it rests next; and that from which it rose.
+
+    Args:
+        motion: the trial.
+        before: frames before the flight, in which feet may rest.
+        after: frames after it.
+        fall: first and last frame of the free fall.
+        running: whether a foot leaves the ground when its knee is most extended.
+    """
+    start, last = fall
+    stood, stands = ([side for side in SIDES if not is_raised(motion, side, frames)] for frames in (before, after))
+    off = _known({side: left_ground_s(motion, side, before, near=start) for side in stood})
+    same = _known({side: met_same_ground_s(motion, side, before, near=last) for side in off if side in stands})
+    if running:
+        off = {side: knee_extended_s(motion, side, at_s) or (at_s, sd_s) for side, (at_s, sd_s) in off.items()}
+    met = met_ground_running_s if running else met_ground_s
+    return off, _known({side: met(motion, side, after, near=last) for side in stands}), same
+
+
+def _gaps_about(motion: Motion, take_off_s: float, landing_s: float) -> list[tuple[int, int]]:
     """First frame and end of each gap in the markers in the frames from which a flight is determined."""
-    used = (motion.time_s >= fall.take_off_s - REACH_S) & (motion.time_s <= fall.landing_s + REACH_S)
+    used = (motion.time_s >= take_off_s - REACH_S) & (motion.time_s <= landing_s + REACH_S)
     return [(start, end) for start, end in runs(motion.body_undetermined) if used[start:end].any()]
 
 
@@ -217,5 +261,5 @@ def _together(times_s: Mapping[Side, float], *, within_s: float) -> dict[Side, f
     return dict.fromkeys(times_s, float(np.mean(list(times_s.values()))))
 
 
-def _known(times_s: Mapping[Side, tuple[float, float] | None]) -> dict[Side, tuple[float, float]]:
+def _known(times_s: Mapping[Side, tuple[float, float] | None]) -> Times:
     return {side: time_s for side, time_s in times_s.items() if time_s is not None}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.body_points import OTHER, SIDES, Side
 from biopose.analysis.derivatives import crossing_s
 from biopose.analysis.foot_motion import LOWEST, RESTS_UP_TO_M_S
 from biopose.analysis.free_fall import GRAVITY_M_S2, HeightErrors
@@ -24,6 +24,10 @@ SINKING_SHARE = 0.3  # standard deviation of what it has left to sink, of which 
 # runners at 6 to 2.5 m/s whose force rises as a half sine: later the slower they run, and the more frames there are.
 LEAST_RUNNING_LANDING_SD_S = 0.012
 EDGE_S = 0.08  # within which of the free fall's edges the feet leave and meet the ground
+# Of who comes down to the level from which they rose: within which of the free fall's end, and how much higher or
+# lower a foot's points seem to rest than before.
+SAME_LEVEL_S, SAME_LEVEL_SD_M = 0.04, 0.02
+RAISED_M = 0.12  # of a foot above the other: levels of the ground lie as far apart
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,34 @@ def met_ground_s(motion: Motion, side: Side, after: NDArray[np.intp], *, near: i
     return met_s, float(np.hypot(evidence.landing_sd_s, motion.interval_s / np.sqrt(12)))
 
 
+def met_same_ground_s(motion: Motion, side: Side, before: NDArray[np.intp], *, near: int) -> tuple[float, float] | None:
+    """When a foot comes down to the level from which it rose, and the time's standard deviation.
+
+    It tells the landing where the foot does not rest in the recording afterwards. None where it does not come down to
+    it as the free fall ends, as after a jump onto a box or off it.
+
+    Args:
+        motion: the trial.
+        side: of the foot.
+        before: frames in which it rests, before the flight.
+        near: the last frame of the free fall before.
+    """
+    clearance_m = _clearance_m(motion, side, before)
+    if clearance_m is None:
+        return None
+    evidence, time_s = evidence_of(motion), motion.time_s
+    first = max(frame_at(time_s, time_s[near] - SAME_LEVEL_S), 1)
+    last = frame_at(time_s, time_s[near] + SAME_LEVEL_S)
+    down = np.flatnonzero(clearance_m[first : last + 1] <= evidence.off_the_ground_m) + first
+    if not len(down) or clearance_m[first - 1] <= evidence.off_the_ground_m:
+        return None
+    frame = int(down[0])
+    met_s = crossing_s(clearance_m, time_s, evidence.off_the_ground_m, frame=frame)
+    sinks_m_s = (clearance_m[frame - 1] - clearance_m[frame]) / (time_s[frame] - time_s[frame - 1])
+    sds_s = (evidence.landing_sd_s, SAME_LEVEL_SD_M / sinks_m_s, motion.interval_s / np.sqrt(12))
+    return met_s, float(np.linalg.norm(sds_s))
+
+
 def met_ground_running_s(
     motion: Motion, side: Side, after: NDArray[np.intp], *, near: int
 ) -> tuple[float, float] | None:
@@ -177,7 +209,28 @@ def level_change_m(motion: Motion, before: NDArray[np.intp], after: NDArray[np.i
 def _resting_m(motion: Motion, side: Side, frames: NDArray[np.intp]) -> FloatArray:
     """Heights of a foot's lowest point in those frames in which it rests."""
     resting = frames[motion.foot_speed_m_s[side][frames] <= RESTS_UP_TO_M_S]
-    return np.asarray(motion.foot_points_m[side][resting, :, 1].min(axis=1))
+    lowest_m = motion.foot_points_m[side][resting, :, 1].min(axis=1)
+    nearer_m = motion.foot_rise_along_view_m.get(side)
+    return np.asarray(lowest_m if nearer_m is None else lowest_m + nearer_m[resting])
+
+
+def is_raised(motion: Motion, side: Side, frames: NDArray[np.intp]) -> bool:
+    """Whether a foot rests above the other one by a level of the ground; false where they do not rest together.
+
+    Args:
+        motion: the trial.
+        side: of the foot.
+        frames: in which it may.
+    """
+    rest = [motion.foot_speed_m_s[one][frames] <= RESTS_UP_TO_M_S for one in SIDES]
+    together, names = frames[np.logical_and(*rest)], ("heel", "toes")
+    if not len(together) or not {f"{name}_{one[0]}" for name in names for one in SIDES} <= set(motion.points_m):
+        return False
+    own_m, other_m = (
+        np.min([motion.points_m[f"{name}_{one[0]}"][together, 1] for name in names], axis=0)
+        for one in (side, OTHER[side])
+    )
+    return bool(np.median(own_m - other_m) > RAISED_M)
 
 
 def frame_at(time_s: FloatArray, at_s: float) -> int:

@@ -97,7 +97,9 @@ def gait_metrics(
         yield metric("cadence", cadence, sd=cadence * sd_s / stride_s)
     elif reasons := [reason for reason in strides.values() if isinstance(reason, str)]:
         yield unknown_metric("cadence", reason=reasons[0])
-    if flights:
+    if flights and motion.along_view:
+        yield unknown_metric("flight_time", reason=ALONG_VIEW)
+    elif flights:
         sd_s = float(np.median([flight.fall.duration_sd_s for flight in flights]))
         yield metric("flight_time", float(np.median([flight.duration_s for flight in flights])), sd=sd_s)
     yield from _speed(motion)

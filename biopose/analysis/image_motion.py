@@ -2,8 +2,10 @@
 
 One camera tells the motion in the image to millimetres and depth to decimetres; an error of depth moves a foot that
 rests by its share of the foot's distance below the camera. So for events each point's displacement is taken from the
-image, at the depth of the whole body, which changes slowly; motion along the view is left out. A level view is used:
-the camera's, turned about its centre until its image is vertical.
+image, at the depth of the whole body, which changes slowly; motion along the view is left out. What it moves a foot in
+the image, below the camera the lower the nearer somebody comes, is told beside: by it alone a level of the ground that
+is higher by a box is told from one that is nearer. A level view is used: the camera's, turned about its centre until
+its image is vertical.
 
 Of somebody who walks along the view, the feet's way is nearly all along it. A foot that rests does so on the ground,
 where its ray meets it: while that point stands, so may the foot, and a foot that swings moves it by metres a second.
@@ -45,11 +47,13 @@ class ImageMotion:
     Attributes:
         foot_points_m: by side, (T, 3, 3) of POINTS; along the view z is the way of where the rays meet the ground.
         center_of_mass_m: (T, 3).
+        foot_rise_along_view_m: by side, (T,) how far the way along the view raises it, beyond its points' heights.
         along_view: whether the centre of mass travels along the view, within ALONG_VIEW_DEG, there or there and back.
     """
 
     foot_points_m: dict[Side, FloatArray]
     center_of_mass_m: FloatArray
+    foot_rise_along_view_m: dict[Side, FloatArray]
     along_view: bool
 
 
@@ -75,7 +79,8 @@ def image_motion(trial: MeasuredTrial, center_of_mass_m: FloatArray) -> ImageMot
     if along_view:
         for side, rays in feet.items():
             feet_m[side][..., 2] = _way_on_ground_m(rays[..., 1], view.height_m, trial.time_s)
-    return ImageMotion(feet_m, moved_m, bool(along_view))
+    rise_m = {side: _rise_along_view_m(rays[..., 1].mean(axis=1), depth_m) for side, rays in feet.items()}
+    return ImageMotion(feet_m, moved_m, rise_m, bool(along_view))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +154,12 @@ def _way_on_ground_m(up: FloatArray, height_m: float, time_s: FloatArray) -> Flo
     ways = [_slowly(one, time_s, half_window_s=GROUND_WINDOW_S) for one in depth_m.T]
     flat = (np.quantile(-up, FLAT_SHARE, axis=0) < LEAST_DOWN) | (height_m <= 0)
     return np.where(flat, 0.0, np.stack([way - way[0] for way in ways], axis=1))
+
+
+def _rise_along_view_m(up: FloatArray, depth_m: FloatArray) -> FloatArray:
+    """(T,) how far a point on rays that rise by `up` (T,) rises, since the first frame, because its depth changes."""
+    rises_m = np.diff(depth_m) * (up[1:] + up[:-1]) / 2
+    return np.concatenate([[0.0], np.cumsum(rises_m)])
 
 
 def _slowly(values: FloatArray, time_s: FloatArray, *, half_window_s: float = DEPTH_WINDOW_S) -> FloatArray:

@@ -46,6 +46,7 @@ class Motion:
         world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
         of_film: whether feet and centre of mass are as the image shows them.
         along_view: whether somebody travels along the camera's view rather than across it.
+        foot_rise_along_view_m: of film, by side, (T,) as `ImageMotion` has it.
         undetermined: by the name of a coordinate that has gaps, (T,) the frames whose markers do not determine it: it
             is interpolated there. Coordinates without gaps, and those that no frame determines, are not in it.
         points_m: by the names of `body_points_m`, (T, 3) of the centre of mass and of joint centres in the world, y up;
@@ -63,6 +64,7 @@ class Motion:
     world_unknown: str | None = None
     of_film: bool = False
     along_view: bool = False
+    foot_rise_along_view_m: Mapping[Side, FloatArray] = field(default_factory=dict)
     undetermined: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     points_m: Mapping[str, FloatArray] = field(default_factory=dict)
     constant_sd: Mapping[str, float] = field(default_factory=dict)
@@ -167,6 +169,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
         of_film=seen is not None,
         along_view=seen is not None and seen.along_view,
+        foot_rise_along_view_m=seen.foot_rise_along_view_m if seen else {},
         undetermined=undetermined,
         points_m=points_m,
         constant_sd=trial.constant_sd,

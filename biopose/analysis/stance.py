@@ -6,14 +6,15 @@ of a foot on the ground rests (Ghoussayni et al. 2004, Gait Posture 20:266, with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.along_view import shows_way, way_speed_m_s
-from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.body_points import OTHER, SIDES, Side
 from biopose.analysis.flights import Flight
+from biopose.analysis.foot_clearance import is_raised
 from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion, runs
@@ -22,12 +23,13 @@ STANDS, AIR, UNKNOWN = 1, 0, -1
 MOVES_FROM_M_S = 0.8  # of the foot's slowest point: the other end of the hysteresis
 SHORTEST_AIR_S = 0.15  # of one foot: a sprinter's swing lasts 0.25 s, a flight of 0.15 s is a jump of 3 cm
 SHORTEST_STANCE_S = 0.06  # a sprinter's lasts 0.09 s
+ALL_THE_WHILE = 0.9  # of a foot's rest; in a walker's stance the other foot stands for a third of it
 
 States = NDArray[np.int8]
 
 
 def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = False) -> dict[Side, States]:
-    """By side, (T,) STANDS, AIR or UNKNOWN; in the air during flights, whatever the feet do.
+    """By side, (T,) STANDS, AIR or UNKNOWN; in the air during flights and standing after them, whatever the feet do.
 
     Args:
         motion: the trial.
@@ -41,8 +43,23 @@ def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = Fa
         speed_m_s = np.where(known, of_foot_m_s, np.nan)
         for flight in flights:
             speed_m_s[(motion.time_s > flight.take_off_s) & (motion.time_s < flight.landing_s)] = np.inf
+            if (on_s := flight.on_s.get(side)) is not None:
+                landed = (motion.time_s >= on_s) & (motion.time_s < on_s + SHORTEST_STANCE_S) & known
+                speed_m_s[landed] = 0.0
         states[side] = stance(speed_m_s, interval_s=motion.interval_s, running=running)
-    return states
+    return {side: _without_raised(motion, states, side) for side in SIDES}
+
+
+def _without_raised(motion: Motion, states: Mapping[Side, States], side: Side) -> States:
+    """A foot that is held still above the other one, on which somebody stands all the while, does not stand.
+
+    On the next stair it does: there the other foot leaves the ground in its stance.
+    """
+    own, other = states[side].copy(), states[OTHER[side]]
+    for start, end in runs(own == STANDS):
+        if (other[start:end] == STANDS).mean() > ALL_THE_WHILE and is_raised(motion, side, np.arange(start, end)):
+            own[start:end] = AIR
+    return own
 
 
 def stance(speed_m_s: FloatArray, *, interval_s: float, running: bool = False) -> States:

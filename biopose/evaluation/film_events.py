@@ -128,7 +128,7 @@ def _jumps(seeds: Sequence[int], *, pelvis_sd_deg: float = 0.0) -> Iterator[Film
             (name, side, time_s)
             for flight in jump.flights
             for name, time_s in zip(("foot_off", "foot_strike"), flight, strict=True)
-            for side in SIDES
+            for side in jump.feet
         )
         view = tuple(VIEWS)[seed // 2 % len(VIEWS)]
         truth = PlateEvents(of_feet, jump.flights[-1])

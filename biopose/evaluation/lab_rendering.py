@@ -53,7 +53,7 @@ CHUNK = 25  # frames whose meshes are held at once
 NEAR_GROUND_M = 0.03  # of the lowest vertex of all frames: on the lowest level, not in flight
 VERTEX_STEP = 20  # for the framing, every 20th vertex
 FOOT, SEAT = SEGMENT_BONES["calcn_r"] + SEGMENT_BONES["calcn_l"], SEGMENT_BONES["pelvis"]
-DROP_JUMP, SIT_TO_STAND = "DJ", "STS"  # prefixes of the trials with a box or a stool
+DROP_JUMP, ONTO_BOX, SIT_TO_STAND = "DJ", "BJ", "STS"  # prefixes of the trials with a box or a stool
 DROP_BOX_M, STOOL_M = (0.45, 0.6), (0.3, 0.3)  # length and width
 
 
@@ -229,6 +229,8 @@ def _boxes(motion: ExpertMotion, meshes: list[FloatArray]) -> list[Box]:
     """What the person stands or sits on, where it is not the floor."""
     if motion.trial.startswith(DROP_JUMP):
         return [_under(motion, meshes[0], FOOT, *DROP_BOX_M)]
+    if motion.trial.startswith(ONTO_BOX):
+        return [_under(motion, meshes[-1], FOOT, *DROP_BOX_M)]
     if motion.trial.startswith(SIT_TO_STAND):
         sitting = motion.q[:, motion.person.skeleton.coordinate_names.index("pelvis_ty")].argmin()
         return [_under(motion, meshes[int(sitting)], SEAT, *STOOL_M)]

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from biopose.analysis.body_points import SIDES
 from biopose.analysis.flights import find_flights
-from biopose.analysis.jump_metrics import COUNTERMOVEMENT, NO_COUNTERMOVEMENT, NO_JUMP, POSTURE_SD_M
+from biopose.analysis.jump_metrics import COUNTERMOVEMENT, NO_COUNTERMOVEMENT, POSTURE_SD_M
 from biopose.analysis.motion import Motion
+from biopose.analysis.trial_analysis import analyse_motion
 from biopose.skeleton.gap_filling import fill_gaps
 from tests.analysis.metric_values import metrics_of, value
 from tests.analysis.motions import (
@@ -107,9 +109,43 @@ def test_the_knee_at_landing_is_not_that_before_the_jump() -> None:
 def test_a_landing_that_was_not_filmed_leaves_no_height_and_says_why() -> None:
     one = jump(duration_s=1.3)
     metrics = metrics_of(one, "countermovement_jump")
-    assert value(metrics, "jump_count") == 0
-    height = metrics["jump_height_flight", "none"]
-    assert (height.value, height.reason) == (None, NO_JUMP)
+    for name in ("jump_count", "jump_height_flight"):
+        assert metrics[name, "none"].value is None
+        assert "s the centre of mass falls freely, but the recording ends in that flight." in str(
+            metrics[name, "none"].reason
+        )
+
+
+def test_a_jump_whose_feet_are_not_seen_is_not_counted_as_none() -> None:
+    unseen = replace(jump(), foot_observed={side: np.zeros(len(jump()), dtype=np.bool_) for side in SIDES})
+    count = metrics_of(unseen, "countermovement_jump")["jump_count", "none"]
+    assert count.value is None
+    assert "when the feet leave the ground and meet it is not seen." in str(count.reason)
+
+
+def test_a_landing_after_which_feet_do_not_rest_is_told_by_the_level_from_which_they_rose() -> None:
+    """The recording ends 0.08 s after it, and until then they roll."""
+    one = jump(duration_s=1.58)
+    rolled_m = np.clip(one.time_s - 1.5, 0, None)[:, None, None] * [0.9, 0, 0]
+    one = replace(one, foot_points_m={side: points_m + rolled_m for side, points_m in one.foot_points_m.items()})
+    (flight,) = find_flights(one).found
+    assert abs(flight.landing_s - 1.5) < 2 * flight.fall.landing_sd_s < 0.05
+    assert flight.level_change_m == 0
+    events, _ = analyse_motion(one, activity="countermovement_jump")
+    assert {event.side for event in events if event.event == "foot_strike"} == {"left", "right"}
+
+
+def test_a_foot_that_is_held_up_beside_a_jump_on_one_leg_neither_leaves_the_ground_nor_meets_it() -> None:
+    one = jump()
+    height_m = {side: points_m[:, 0] + [0, 0.3 * (side == "left"), 0] for side, points_m in one.foot_points_m.items()}
+    points_m = {f"{name}_{side[0]}": heights_m for side, heights_m in height_m.items() for name in ("heel", "toes")}
+    on_one_leg = replace(one, points_m=points_m)
+    events, metrics = analyse_motion(on_one_leg, activity="countermovement_jump")
+    assert [(event.event, event.side) for event in events if event.event.startswith("foot_")] == [
+        ("foot_off", "right"),
+        ("foot_strike", "right"),
+    ]
+    assert next(metric.value for metric in metrics if metric.metric == "jump_count") == 1
 
 
 def test_heights_that_contradict_gravity_make_a_jump_null_with_the_reason() -> None:

@@ -11,6 +11,7 @@ from biopose.analysis.body_points import center_of_mass_m
 from biopose.analysis.flights import find_flights
 from biopose.analysis.free_fall import GRAVITY_M_S2
 from biopose.analysis.motion import FRAME_QUALITY
+from biopose.analysis.trial_analysis import analyse_motion
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
 from biopose.evaluation.budget import StageErrors, budget_lines, evaluate_budget
@@ -19,6 +20,7 @@ from biopose.evaluation.events import event_lines
 from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
 from biopose.evaluation.film_intervals import evaluate_intervals, interval_lines
 from biopose.evaluation.ground_errors import GroundErrors, ground_lines
+from biopose.evaluation.jump_plans import JumpKind
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
 from biopose.evaluation.lab_video import ClipErrors
 from biopose.evaluation.synthetic_jumps import SyntheticJump, synthetic_jump
@@ -113,6 +115,25 @@ def test_take_off_and_landing_are_found_in_projected_keypoints(jump: SyntheticJu
     assert abs(fall.take_off_s - take_off_s) < 2.5 * fall.take_off_sd_s < 0.07
     assert abs(fall.landing_s - landing_s) < 2.5 * fall.landing_sd_s < 0.04
     assert fall.acceleration_m_s2 == pytest.approx(-GRAVITY_M_S2, rel=0.05)
+
+
+@pytest.mark.parametrize(("kind", "flights"), [("squat", 1), ("twice", 2), ("one_leg", 1)])
+def test_jumps_of_other_kinds_are_counted(kind: JumpKind, flights: int) -> None:
+    other = synthetic_jump(32, kind=kind)
+    events, metrics = analyse_motion(measured_motion(projected(other, 45.0)), activity=other.activity)
+    assert next(one.value for one in metrics if one.metric == "jump_count") == flights == len(other.flights)
+    assert {one.side for one in events if one.event == "foot_off"} == set(other.feet)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 90.0], ids=["front", "side"])
+def test_who_jumps_onto_a_box_comes_to_rest_on_a_higher_level_from_whatever_side_it_is_seen(degrees: float) -> None:
+    box = synthetic_jump(33, kind="onto_box")
+    motion = measured_motion(projected(box, degrees))
+    (flight,) = find_flights(motion).found
+    lowest_m = [float(mesh[:, 1].min()) for mesh in replace(box.motion, q=box.motion.q[[0, -1]]).meshes()]
+    assert flight.level_change_m == pytest.approx(lowest_m[-1] - lowest_m[0], abs=0.03)
+    _, metrics = analyse_motion(motion, activity=box.activity)
+    assert next(one.value for one in metrics if one.metric == "jump_height") is None
 
 
 def projected(jump: SyntheticJump, degrees: float) -> PersonMeasurement:

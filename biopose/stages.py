@@ -38,6 +38,5 @@ PERCEIVE = Stage(
 RECONSTRUCT = Stage("reconstruct", 6, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 6, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 9, needs="processor", unit="trial")
-ANALYSE = Stage("analyse", 9, needs="processor", unit="trial")
 MEASURE_MARKERS = Stage("measure_markers", 4, needs="processor", unit="trial", networks=("neurik",))
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE, MEASURE_MARKERS)  # of markers, the last and `analyse` alone

@@ -11,6 +11,7 @@ from biopose.analysis.derivatives import derivative
 from biopose.analysis.measured_trial import FloatArray
 
 RESTS_UP_TO_M_S = 0.4  # of a foot's slowest point
+MOVES_FROM_M_S = 0.8  # likewise: the other end of the hysteresis
 SPEED_WINDOW_S = 0.03
 LOWEST = 0.1  # quantile of a point's heights
 LOW_M, LEVEL_M_S = 0.02, 0.15  # of points that a treadmill may carry

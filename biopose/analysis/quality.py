@@ -50,9 +50,14 @@ def marker_quality_metrics(motion: Motion, moments: PlateMoments | None) -> list
     frames and untrusted_share (of them, below a quality of 0.5, or in which missing markers leave a joint of trunk or
     limbs open, forearms and wrists aside); undetermined_share (in which they leave any joint open); mean_quality;
     median_marker_error_mm and p95_marker_error_mm over the frames; seen_share (of the markers that were used). With
-    force plates plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was.
+    force plates plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was, and
+    plate_contacts_contradicted: the foot moved as in the air.
     """
-    contacts = {"": moments.contacts, "_unattributed": moments.unattributed} if moments else {}
+    contacts = (
+        {"": moments.contacts, "_unattributed": moments.unattributed, "_contradicted": moments.contradicted}
+        if moments
+        else {}
+    )
     quality = motion.frame_quality
     error_mm = quality["marker_error_mm"]
     untrusted = ~motion.trusted | motion.body_undetermined

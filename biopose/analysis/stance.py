@@ -15,12 +15,11 @@ from biopose.analysis.along_view import shows_way, way_speed_m_s
 from biopose.analysis.body_points import OTHER, SIDES, Side
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_clearance import is_raised
-from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
+from biopose.analysis.foot_motion import MOVES_FROM_M_S, RESTS_UP_TO_M_S
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion, runs
 
 STANDS, AIR, UNKNOWN = 1, 0, -1
-MOVES_FROM_M_S = 0.8  # of the foot's slowest point: the other end of the hysteresis
 SHORTEST_AIR_S = 0.15  # of one foot: a sprinter's swing lasts 0.25 s, a flight of 0.15 s is a jump of 3 cm
 SHORTEST_STANCE_S = 0.06  # a sprinter's lasts 0.09 s
 ALL_THE_WHILE = 0.9  # of a foot's rest; in a walker's stance the other foot stands for a third of it

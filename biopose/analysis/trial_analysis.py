@@ -59,11 +59,13 @@ class TrialAnalysis:
         events: in the order of time.
         metrics: of the whole trial and of its activity.
         quality: how far the trial can be trusted.
+        notes: what was odd about force plates, a sentence each.
     """
 
     events: Sequence[Event]
     metrics: Sequence[Metric]
     quality: Sequence[QualityMetric]
+    notes: Sequence[str] = ()
 
 
 def analyse_trial(
@@ -103,7 +105,7 @@ def analyse_trial(
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
     _write(folder / CYCLES, cycles_table(cycles))
-    return TrialAnalysis(events, metrics, quality)
+    return TrialAnalysis(events, metrics, quality, moments.notes() if moments else ())
 
 
 def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = None) -> Flights:

@@ -25,6 +25,7 @@ UNITS_PER_METRE = {
     "millimetres": 1000.0,
 }
 KNOWN_UNITS = "one of m, cm and mm, or their names in full"
+IS_IT_RIGHT = "is the file's unit right (--units, or units under [recording] in session.toml, states another)"
 NAME_THE_UNITS = f"{KNOWN_UNITS}; name the unit with --units, as --units mm"
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from biopose.body.markers import MARKERS
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray, MarkerTrajectories
+from biopose.io.units import IS_IT_RIGHT
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.neurik.marker_segments import MIDDLES, SEGMENTS, marker_owners
@@ -200,10 +201,7 @@ def _fit(scaled: Skeleton, markers: MarkerTrajectories, coordinates: FloatArray)
     present = ~np.isnan(local).any(axis=-1)
     ratio = float(np.median(_spread(markers.positions_m, present) / _spread(own, present)))
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
-        raise ModelError(
-            f"the markers are spread {ratio:.3g} times as far as a person's; is the unit in the marker file's header "
-            "right?"
-        )
+        raise ModelError(f"the markers are spread {ratio:.3g} times as far as a person's; {IS_IT_RIGHT}?")
     return np.asarray(np.linalg.norm(markers.positions_m - own, axis=-1)), np.asarray(np.nanmedian(local, axis=0))
 
 

@@ -45,6 +45,7 @@ def write_marker_outputs(
         filtered = replace(one, plates=low_passed(one.plates)) if one.plates else one
         names = [path.name for path in write_marker_trial(filtered, folder, settings=settings, versions=versions)]
         analysis = analyse_trial(folder, activity=activity, plates=one.plates)
+        one = replace(one, notes=(*one.notes, *analysis.notes))
         summary = marker_summary(
             one,
             [*names, *ANALYSIS_FILES],

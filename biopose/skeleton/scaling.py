@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.units import IS_IT_RIGHT
 from biopose.skeleton.ik.initial_pose import align_root
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
@@ -218,8 +219,7 @@ def _size_ratio(skeleton: Skeleton, observed: NDArray[np.float64]) -> float:
     ratio = float(spread[0] / spread[1])
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
         raise ModelError(
-            f"the markers are spread {ratio:.3g} times as far as the skeleton {skeleton.name}'s; "
-            "is the unit in the marker file's header right?"
+            f"the markers are spread {ratio:.3g} times as far as the skeleton {skeleton.name}'s; {IS_IT_RIGHT}?"
         )
     return ratio
 

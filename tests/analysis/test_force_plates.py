@@ -1,5 +1,6 @@
 """Contacts on synthetic force plates, and the events that they replace."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +123,26 @@ def test_take_off_and_landing_of_a_jump_are_those_of_the_plates_and_its_metrics_
 
 def test_a_foot_that_unloads_a_plate_without_moving_stays_on_it() -> None:
     motion = jump()
-    standing = plates_under({"left": [(0.0, 0.2), (0.3, 3.0)], "right": [(0.0, 3.0)]})
-    assert not any(plate_moments(motion, standing).off_s.values())
+    standing = plates_under({"left": [(0.0, 0.2), (0.3, 0.5)], "right": [(0.0, 0.5)]}, end_s=0.5)
+    moments = plate_moments(motion, standing)
+    assert (moments.contacts, moments.contradicted) == (3, 0)
+    assert not any(moments.off_s.values())
+
+
+@pytest.mark.parametrize("late_s", [-0.15, 0.15])
+def test_plates_of_another_trial_or_clock_are_named_and_not_used(late_s: float) -> None:
+    motion = jump()
+    kinematic = {one.event: one.time_s for one in analyse_motion(motion, activity="countermovement_jump")[0]}
+    loaded = [(0.0, kinematic["take_off"]), (kinematic["landing"], float(motion.time_s[-1]))]
+    right = plates_under(dict.fromkeys(("left", "right"), loaded), end_s=float(motion.time_s[-1]))
+    assert plate_moments(motion, right).notes() == []
+    moments = plate_moments(motion, replace(right, time_s=right.time_s + late_s))
+    assert moments.contradicted >= 2
+    assert moments.notes()[0].startswith(
+        f"FORCES: in {moments.contradicted} of {moments.contacts} contacts the plates "
+    )
+    events, _ = analyse_motion(motion, activity="countermovement_jump", moments=moments)
+    assert {one.event: one.time_s for one in events} == kinematic
 
 
 def test_two_feet_on_one_plate_are_nobodys_contact() -> None:

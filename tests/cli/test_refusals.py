@@ -30,9 +30,7 @@ def ik_of(person: SyntheticPerson, folder: Path, *options: object, markers: Path
 
 
 @pytest.mark.parametrize("command", ["ik", "scale"])
-@pytest.mark.parametrize(
-    ("unit", "message"), [("mm", "is the unit in the marker file's header right"), ("feet", "Units")]
-)
+@pytest.mark.parametrize(("unit", "message"), [("mm", "is the file's unit right"), ("feet", "Units")])
 def test_a_wrong_unit(
     person: SyntheticPerson, trial_text: list[str], tmp_path: Path, command: str, unit: str, message: str
 ) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.io.units import IS_IT_RIGHT
 from biopose.skeleton.ik.branches import follow_branches
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
 from biopose.skeleton.ik.deviations import coordinate_deviations
@@ -203,9 +204,8 @@ def _check_size(solver: RecordingSolver) -> None:
     ratio = float((spread / own).median())
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
         raise ModelError(
-            f"the markers are spread {ratio:.3g} times as far as the skeleton {solver.skeleton.name}'s; "
-            "is the file's unit right (--units states another, in session.toml [recording] units), and the model "
-            "scaled to this person?"
+            f"the markers are spread {ratio:.3g} times as far as the skeleton {solver.skeleton.name}'s; {IS_IT_RIGHT}, "
+            "and the model scaled to this person?"
         )
 
 

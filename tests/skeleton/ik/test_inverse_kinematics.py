@@ -327,7 +327,7 @@ class TestRefusal:
     def test_a_wrong_unit(self, person: Skeleton, factor: float) -> None:
         recording = recording_of(person, motion(person, frames=5))
         recording = replace(recording, positions_m=recording.positions_m * factor)
-        with pytest.raises(ModelError, match=r"is the unit in the marker file's header right"):
+        with pytest.raises(ModelError, match=r"is the file's unit right"):
             inverse_kinematics(person, recording)
 
     def test_too_few_common_markers(self, full_body: Skeleton) -> None:

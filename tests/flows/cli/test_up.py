@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from biopose.cli.command_line import Commands
 from biopose.io.consent import Consent
 from flows.cli.up import up
+from flows.serving.ports import free_port
 from flows.serving.supervisor import CHECKOUT, deployments
 from tasks.consent_record import ConsentRecord
 from tasks.environment import prefect_api
@@ -45,7 +46,7 @@ def tick() -> None:
     while (inbox / "hold").exists():
         time.sleep(0.1)
 """
-EVERY_FIVE_SECONDS = """
+PROJECT = """
 name: tick
 pull:
   - prefect.deployments.steps.set_working_directory:
@@ -55,7 +56,7 @@ deployments:
     entrypoint: tick.py:tick
     concurrency_limit: {limit: 1, collision_strategy: ENQUEUE}
     work_pool: {name: biopose}
-    schedules: [{interval: 5}]
+    schedules: [{interval: %d}]
 """
 
 
@@ -83,7 +84,7 @@ class TwoServices:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "tick.py").write_text(TICK)
-    (folder / "prefect.yaml").write_text(EVERY_FIVE_SECONDS)
+    (folder / "prefect.yaml").write_text(PROJECT % 5)
     return folder
 
 
@@ -97,6 +98,7 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     load_trial(home / DATABASE, one.record, one.write(home / str(one.record["run"]["artifacts"])))
     publish_snapshot(home / DATABASE, home / SNAPSHOT)
     ConsentRecord(home).update({"blue/ann": Consent(frozenset(), date(2026, 11, 20))})
+    (project / "prefect.yaml").write_text(PROJECT % 86_400)  # a run costs 2.4 processor seconds
     with serving(home, project, BIOPOSE_WITHDRAWN_DAYS="0") as second:
         observed.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
         wait_for(lambda: "was erased" in second.printed(), timeout_s=60)
@@ -109,6 +111,8 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _use(observed: TwoServices) -> None:
     up, inbox = observed.first, observed.first.settings.inbox
     observed.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
+    wait_for(lambda: up.flow_runs("COMPLETED"), timeout_s=60)
+    (inbox / "hold").touch()
     observed.about = httpx.get(f"{up.addresses.pages}/about", trust_env=False).text
     observed.api_url = prefect_api(up.settings)["PREFECT_API_URL"]
     observed.ui = httpx.get(f"{up.addresses.prefect}/ui-settings", trust_env=False).json()
@@ -117,7 +121,6 @@ def _use(observed: TwoServices) -> None:
     observed.health_check = health_check(up.settings.pages_port).returncode
     observed.second_refused = _a_second_up(up)
     next(process for process in up.family() if "serve" in process.cmdline()).kill()
-    (inbox / "hold").touch()
     observed.pages_back = wait_for(lambda: _page(up), timeout_s=60)
     observed.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
     family = up.family()
@@ -264,13 +267,17 @@ def _refusal(*arguments: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("option", ["--prefect-port", "--mlflow-port", "--pages-port"])
+PORTS = ("--prefect-port", "--mlflow-port", "--pages-port")
+
+
+@pytest.mark.parametrize("option", PORTS)
 def test_a_taken_port_is_named_with_the_option_to_change(option: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        message = _refusal("--home", tmp_path, option, port)
+        others = [word for other in PORTS if other != option for word in (other, free_port())]
+        message = _refusal("--home", tmp_path, option, port, *others)
     assert f"port {port}" in message
     assert option in message
 

@@ -61,7 +61,7 @@ class ErasedPeople:
         """
         trials = sorted(self._hash(trial) for trial in trial_ids)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        team = athlete_id.partition("/")[0]
+        team = self._hash(athlete_id.partition("/")[0])
         self._people[self._hash(athlete_id)] = {"erased_at": now, "trials": trials, "team": team}
         self._trials.update(trials)
         self._save()
@@ -74,10 +74,10 @@ class ErasedPeople:
             self._save()
         return one is not None
 
-    @property
-    def teams(self) -> frozenset[str]:
-        """The teams of those who were erased, which are known, as who they were is not."""
-        return frozenset(team for one in self._people.values() if (team := str(one["team"])))
+    def is_of_team(self, team: str) -> bool:
+        """Whether somebody of a team was erased."""
+        hashed = self._hash(team)
+        return any(one["team"] == hashed for one in self._people.values())
 
     def erased_at(self, athlete_id: str) -> str | None:
         """When somebody was erased, UTC; None where they were not."""

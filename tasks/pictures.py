@@ -26,12 +26,12 @@ class Pictures:
 
     Attributes:
         without: who is not drawn, as team/athlete.
-        blurred_teams: in whose overlays all but the measured person is blurred.
-        is_all_blurred: whether it is in those of every team.
+        erased: who was; None: nobody.
+        is_all_blurred: whether all but the measured person is blurred, whatever anybody agreed to.
     """
 
     without: frozenset[str] = frozenset()
-    blurred_teams: frozenset[str] = frozenset()
+    erased: ErasedPeople | None = None
     is_all_blurred: bool = False
 
     @classmethod
@@ -42,8 +42,7 @@ class Pictures:
             BioposeError: a record of consent or erasures cannot be read.
         """
         without = ConsentRecord(settings.home).without_pictures
-        teams = {_team(athlete) for athlete in without} | ErasedPeople(settings.home).teams
-        return cls(without, frozenset(teams), settings.blur_bystanders)
+        return cls(without, ErasedPeople(settings.home), settings.blur_bystanders)
 
     def is_drawn(self, athlete_id: str) -> bool:
         """Whether there is an overlay of somebody, as team/athlete."""
@@ -51,7 +50,9 @@ class Pictures:
 
     def is_blurred(self, athlete_id: str) -> bool:
         """Whether all but them is blurred in it."""
-        return self.is_all_blurred or _team(athlete_id) in self.blurred_teams
+        team = athlete_id.partition("/")[0]
+        of_team = any(one.startswith(f"{team}/") for one in self.without)
+        return self.is_all_blurred or of_team or (self.erased is not None and self.erased.is_of_team(team))
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,3 @@ def _shows_no_bystander(folder: Path) -> bool:
     from biopose.video.encoding import has_comment
 
     return has_comment(folder / OVERLAY, BLURRED)
-
-
-def _team(athlete_id: str) -> str:
-    return athlete_id.partition("/")[0]

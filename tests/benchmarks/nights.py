@@ -171,6 +171,7 @@ class Nights:
         if without_trial and TRIAL.format(name="trial1") in text:
             self.named.discard(f"{CORRECTED}trial1")
             manifest.write_text(text.replace(TRIAL.format(name="trial1"), ""))
+            manifest.with_name("trial1.trc").unlink()  # what no trial names is no success
         else:
             manifest.write_text(text.replace("height_m = 1.7", f"height_m = 1.7{number:02d}"))
 

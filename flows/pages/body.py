@@ -8,9 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 
 from flows.pages.one_at_a_time import one_at_a_time
+from flows.pages.reader import Row
+from flows.pages.trial_files import TRIAL, TrialFiles
 
 MOST_BODIES = 8
 LOCK = threading.Lock()
+
+
+def has_body(files: TrialFiles, described: Row) -> bool:
+    """Whether a trial has a body to be shown: recordings of markers and keypoints have a skeleton alone.
+
+    Args:
+        files: of the trial.
+        described: its row of the query trial_description.
+    """
+    return described["recording"] == "video" and files.file(TRIAL) is not None
 
 
 def glb_of(trial: Path) -> bytes:

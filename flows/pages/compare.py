@@ -12,9 +12,10 @@ import polars as pl
 from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
 from biopose.report.metric_tables import metric_place
 from biopose.report.svg import Curve, Panel
+from flows.pages.body import has_body
 from flows.pages.percent_plot import PERCENT, PercentPlot, asked_part, percent_plot
 from flows.pages.reader import Reader, Row
-from flows.pages.trial_files import TRIAL, TrialFiles
+from flows.pages.trial_files import TrialFiles
 
 KINDS = ("first", "second")
 # The names of angles: a coordinate without its side.
@@ -51,7 +52,7 @@ def compare(read: Reader, asked: Mapping[str, str], *, home: Path) -> dict[str, 
     described = [read.rows("trial_description", trial=name)[0] for name in names]
     tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
     unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
-    have_bodies = all(TrialFiles(home, one["artifacts"]).file(TRIAL) for one in described)
+    have_bodies = all(has_body(TrialFiles(home, one["artifacts"]), one) for one in described)
     return page | {
         "described": described,
         "plots": _plots(tables, part),

@@ -19,6 +19,7 @@ from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.report.angle_panels import angle_panels
 from biopose.report.metric_tables import metric_rows, sides_of
 from biopose.report.svg import Panel, figure
+from flows.pages.body import has_body
 from flows.pages.exports import exportable
 from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
@@ -102,6 +103,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
         "files": files.existing(),
+        "has_body": has_body(files, described),
         "exports": exportable(files),
     }
 

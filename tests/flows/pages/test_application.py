@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from biopose.errors import VideoError
+from flows.pages.body import has_body
+from flows.pages.trial_files import TrialFiles
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.body.bodies import needs_body_asset
@@ -138,6 +140,11 @@ def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: http
         False,
         True,
     )
+
+
+def test_recordings_of_markers_have_no_body_to_be_shown(home: Path) -> None:
+    files = TrialFiles(home, str(folder_of(home).relative_to(home)))
+    assert [has_body(files, {"recording": one}) for one in ("video", "markers", "keypoints")] == [True, False, False]
 
 
 def test_a_part_of_a_trial_has_the_values_of_its_curves(client: httpx.Client) -> None:

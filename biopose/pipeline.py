@@ -296,7 +296,7 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
 def _prepare(trial: Trial, models: Models) -> None:
     """What the stages after `perceive` begin with; all of it is kept."""
     models.fit.scale_skeletons(_athletes(trial))
-    for module in ("biopose.reconstruction.coordinates", "biopose.report.folder"):
+    for module in ("biopose.reconstruction.coordinates", "biopose.report.folder", "scipy.linalg"):
         import_module(module)
     models.files.versions()  # hashes of the weights
 

@@ -93,13 +93,13 @@ def analyse_trial(
         events, metrics = analyse_motion(motion, activity=activity, flights=flights, moments=moments)
         cycles = cycle_metrics(motion, events, flights.found, activity=activity)
         kinematics = kinematics_table(trial)
+        recognised = recognition_metrics(motion) if activity == OTHER_ACTIVITY else []
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
             if check
             else marker_quality_metrics(motion, moments)
         )
-    if activity == OTHER_ACTIVITY:
-        quality += recognition_metrics(motion)
+    quality += recognised
     _write(folder / KINEMATICS, kinematics)
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from biopose.assets import assets_folder
@@ -43,6 +42,8 @@ class OnnxSession:
     """
 
     def __init__(self, path: Path, *, also: Sequence[str] = (), graph: bytes | None = None) -> None:
+        import onnxruntime  # a tenth of a second, and other backends need none
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # runs in several threads at a time serve better than several threads of one
         options.inter_op_num_threads = 1

@@ -14,7 +14,6 @@ from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
 from biopose.tracking.people_tracker import PeopleTracker, track_people
 from biopose.tracking.shard import LEAD_IN_S, SHARD_S, Shard, shards_of
-from biopose.tracking.shard_file import write_shard
 from biopose.video.frames import SAME_TIME_S, Frame, read_frames
 from biopose.video.probe import check_image_size, probe_video
 
@@ -77,6 +76,8 @@ def perceive_shards(
     Returns:
         What is wrong with each shard's video; None where all went well.
     """
+    from biopose.tracking.shard_file import write_shard  # loads pyarrow, which `perceive` does without
+
     errors: list[BioposeError | None] = [None] * len(shards)
     opened: dict[PeopleTracker, tuple[int, _ShardFrames]] = {}
 

@@ -40,6 +40,7 @@ LONGEST_HIDING_GAP_S = 0.1  # beside flights that are found: a shorter gap hides
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 LEAST_FOOT_SPEED_M_S = 0.4  # on average in flight; feet that stand while somebody sinks quickly are slower
 BESIDE_S = 0.4  # stance before and after a flight, in which the feet's resting heights are looked for
+RISES_S = 0.03  # a landing is no earlier than the apex by more than their errors
 TOGETHER_SDS = 2.0  # of their difference's error: feet on film that are nearer leave, or land, together
 
 Times = dict[Side, tuple[float, float]]  # of a foot's event, and its standard deviation
@@ -209,6 +210,11 @@ def _flight(
         return (
             f"Between {take_off_s:.2f} and {landing_s:.2f} s the centre of mass falls with "
             f"{-fall.acceleration_m_s2:.1f} m/s2 instead of {GRAVITY_M_S2}: heights are not known well enough there."
+        )
+    if not running and fall.landing_s < fall.peak_s - RISES_S:
+        return (
+            f"At {fall.landing_s:.2f} s the feet seem to come to rest while the centre of mass still rises: "
+            "as in a film that stops there."
         )
     if gaps := _gaps_about(motion, fall.take_off_s, fall.landing_s):
         return f"{_missing(motion, gaps)}: take-off, flight or landing near {take_off_s:.2f} s are not known."

@@ -58,11 +58,13 @@ class HeightErrors:
         repeated_s: in which an error repeats itself: what frames nearer than that tell counts once.
         scale_sd: standard deviation of the heights' scale, against which gravity's acceleration is measured.
         event_sd_s: of take-off and landing, beyond what these explain.
+        apex_sd_s: of the apex, likewise.
     """
 
     repeated_s: float = 0.0
     scale_sd: float = 0.0
     event_sd_s: float = 0.0
+    apex_sd_s: float = 0.0
 
 
 EXACT_SCALE = HeightErrors()
@@ -260,7 +262,11 @@ def _apex(
     if errors.repeated_s:
         slope_sd *= np.sqrt(max(errors.repeated_s / float(np.median(np.diff(time_s))), 1.0))
     later_s = float(slope / GRAVITY_M_S2)
-    return centre_s + later_s, float(slope_sd / GRAVITY_M_S2), float(level_m + slope * later_s / 2)
+    return (
+        centre_s + later_s,
+        float(np.hypot(slope_sd / GRAVITY_M_S2, errors.apex_sd_s)),
+        float(level_m + slope * later_s / 2),
+    )
 
 
 def _acceleration_m_s2(time_s: FloatArray, height_m: FloatArray, start_s: float, end_s: float) -> float:

@@ -116,6 +116,18 @@ def test_a_landing_that_was_not_filmed_leaves_no_height_and_says_why() -> None:
         )
 
 
+def test_a_film_that_stops_in_mid_air_has_no_landing_there() -> None:
+    one = jump()
+    stops = int(np.searchsorted(one.time_s, 1.22))
+    still = np.minimum(np.arange(len(one)), stops)
+    feet_m = {side: points_m[still] for side, points_m in one.foot_points_m.items()}
+    metrics = metrics_of(
+        replace(one, foot_points_m=feet_m, center_of_mass_m=one.center_of_mass_m[still]), "countermovement_jump"
+    )
+    assert metrics["jump_count", "none"].value is None
+    assert "as in a film that stops there" in str(metrics["jump_count", "none"].reason)
+
+
 def test_a_jump_whose_feet_are_not_seen_is_not_counted_as_none() -> None:
     unseen = replace(jump(), foot_observed={side: np.zeros(len(jump()), dtype=np.bool_) for side in SIDES})
     count = metrics_of(unseen, "countermovement_jump")["jump_count", "none"]

@@ -10,6 +10,7 @@ from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
 from biopose.neurik.network import NeurikShape, new_neurik
+from biopose.neurik.trial import predict_trial
 from biopose.reconstruction.fitted_person import person_of, virtual_markers
 from biopose.reconstruction.neural_ik import HALF_WEIGHT_SD_M, KEYPOINT_SHARES, NeuralIK, marker_weight, marker_windows
 from biopose.skeleton.kinematics import Kinematics
@@ -79,3 +80,8 @@ def test_coordinates_come_with_a_deviation_each(frames: int) -> None:
     is_place = np.array([coordinate.motion == "translational" for coordinate in full_body().coordinates])
     assert np.isnan(sd[:, is_place]).all()
     assert (sd[:, ~is_place] > 0).all()
+    predicted = predict_trial(told.network, told.decoder, marker_windows(part, skeleton)).sd.double().numpy()
+    factors = {"ankle_angle_r": 1.2, "elbow_flex_l": 1.4, "neck_flexion": 1.25, "knee_angle_l": 1.0}
+    for name, factor in factors.items():
+        column = skeleton.skeleton.coordinate_names.index(name)
+        np.testing.assert_allclose(sd[:, column], factor * predicted[:, column], err_msg=name)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from biopose.errors import BioposeError
 from biopose.io.consent import Consent
+from biopose.rendering.bystanders import BLURRED
 from flows.cli.main import cli
 from tasks.backup import LIST, SERIES, back_up, backups_in, restore
 from tasks.consent_record import ConsentRecord
@@ -114,13 +115,14 @@ def test_who_withdrew_consent_since_is_hidden_in_a_restored_home(
 def test_who_agreed_to_no_pictures_since_has_none_in_a_restored_home(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (settings.home / str(BOB.record["run"]["artifacts"]) / "overlay.mp4").write_text(BLURRED)  # shows bob alone
     made = back_up(settings, tmp_path / "backups")
     monkeypatch.setattr("tasks.backup.STAMP", "9999")  # another second
     ConsentRecord(settings.home).update({"blue/ann": Consent(frozenset({"numbers"}), date(2026, 11, 20))})
     back_up(settings, tmp_path / "backups")
     restore(made.folder, Settings(home=tmp_path / "again"))
     overlays = (tmp_path / "again").rglob("overlay.mp4")
-    assert [path.read_text() for path in overlays] == [BOB.name]
+    assert [path.read_text() for path in overlays] == [BLURRED]
 
 
 def test_frames_in_parquet_files_are_backed_up_restored_and_erased_too(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction.fit_options import FitWeights, RefinementOptions
+from biopose.reconstruction.fit_options import FitWeights
+from biopose.reconstruction.fusion import ROTATION_SD_RAD
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
@@ -36,9 +37,26 @@ from biopose.skeleton.scaling_prior import scale_prior
 
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 LEAST_PROPORTION_SD = 0.02  # of a component's log factors; the differences of left and right are smaller, and unseen
-# Of the skeleton's angles on the mesh. The pelvis's tilt is told by neither keypoints nor mesh, and hip flexion and
-# lumbar extension depend on it: with these the first errs by 8.1 degrees on 17 synthetic clips, without by 7.9.
-TOLD_BY_NO_MESH = ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "hip_flexion", "lumbar_extension")
+# What the mesh tells, each about an axis of `ROTATION_SD_RAD`, whose deviation it has. The pelvis's tilt is told by
+# neither keypoints nor mesh; hip flexion and lumbar extension depend on it, and err more with it on synthetic film.
+FORWARD, UP, RIGHT = range(3)
+TOLD_BY_MESH: Mapping[str, tuple[str, int]] = {
+    "hip_adduction": ("femur", FORWARD),
+    "hip_rotation": ("femur", UP),
+    "knee_angle": ("tibia", RIGHT),
+    "ankle_angle": ("calcn", RIGHT),
+    "subtalar_angle": ("calcn", FORWARD),
+    "mtp_angle": ("toes", RIGHT),
+    "lumbar_bending": ("abdomen", FORWARD),
+    "lumbar_rotation": ("abdomen", UP),
+    "neck_flexion": ("head", RIGHT),
+    "neck_bending": ("head", FORWARD),
+    "neck_rotation": ("head", UP),
+    "arm_flex": ("humerus", RIGHT),
+    "arm_add": ("humerus", FORWARD),
+    "arm_rot": ("humerus", UP),
+    "elbow_flex": ("ulna", RIGHT),
+}
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 
@@ -72,7 +90,6 @@ class PersonModel:
         pose_prior: None leaves it out.
         focal_sd: of the logarithm of the focal length; 0 keeps it.
         weights: of the terms.
-        turn_sd_rad: standard deviation of the angles of the mesh that the fit starts at.
     """
 
     skeleton: Skeleton
@@ -80,7 +97,6 @@ class PersonModel:
     pose_prior: PosePrior | None
     focal_sd: float = 0.0
     weights: FitWeights = field(default_factory=FitWeights)
-    turn_sd_rad: float = RefinementOptions.turn_sd_rad
 
 
 @dataclass(frozen=True)
@@ -141,8 +157,7 @@ class MotionProblem:
         self.prior_sd = max(min(model.weights.repeated_frames, float(observations.duration.sum())), 1.0) ** -0.5
         self.default_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.rotational = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
-        told = self.free & torch.tensor([without_side(c.name) not in TOLD_BY_NO_MESH for c in coordinates])
-        self.mesh_sd = torch.where(told, model.turn_sd_rad, torch.inf)[self.rotational]
+        self.mesh_sd = torch.tensor([_mesh_sd_rad(c.name) for c in coordinates])[self.rotational]
         self.mesh_angles = None if mesh_q is None else torch.from_numpy(mesh_q).float()[:, self.rotational]
 
     def start(self, q: NDArray[np.float64]) -> MotionVariables:
@@ -251,6 +266,14 @@ class MotionProblem:
             "ground": ground[1:] / GROUND_SLOPE_SD,
         } | ({"focal": focal / self.model.focal_sd} if self.model.focal_sd > 0 else {})
         return {name: jacobian / self.prior_sd for name, jacobian in jacobians.items()}
+
+
+def _mesh_sd_rad(name: str) -> float:
+    """Of a coordinate's angle on the mesh; infinite where the mesh does not tell it."""
+    if (base := without_side(name)) not in TOLD_BY_MESH or name.endswith("_beta"):
+        return float("inf")
+    segment, axis = TOLD_BY_MESH[base]
+    return ROTATION_SD_RAD[segment][axis]
 
 
 def _stature(heights: Tensor) -> Tensor:

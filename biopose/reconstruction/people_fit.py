@@ -197,8 +197,6 @@ def _fitted(
     model = PersonModel(
         keypoint_skeleton, default.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights
     )
-    if models.mesh is not None:
-        model = replace(model, turn_sd_rad=models.mesh.options.turn_sd_rad)
     motion = fit_track(
         observed, model, track.time_s, options=models.options, start=start, threads=threads, progress=progress
     )

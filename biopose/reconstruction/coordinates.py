@@ -16,6 +16,7 @@ from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import reprojection_errors_px
+from biopose.reconstruction.unseen_coordinates import with_unseen_at_their_means, with_unseen_sd
 from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
@@ -53,15 +54,17 @@ def solve_person(
     """
     track, notes = fitted.track, fitted.notes
     person = person_of(fitted, body=body, skeleton=skeleton)
+    names = person.skeleton.coordinate_names
     if neural_ik is None:
         coordinates = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads)
         sd = constant_sd = None
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
-        of_frames = constant_sd_rad(person.skeleton.coordinate_names, of_film=True)
+        sd = with_unseen_sd(sd, names)
+        of_frames = constant_sd_rad(names, of_film=True)
         constant_sd = np.sqrt(of_frames**2 + CONSTANT_SHARE * sd.min(axis=0) ** 2)
         sd = np.hypot(sd, of_frames)
-    unfiltered = _continuous(person.skeleton, coordinates)
+    unfiltered = _continuous(person.skeleton, with_unseen_at_their_means(coordinates, names))
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
         notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")
@@ -75,10 +78,10 @@ def solve_person(
         camera=fitted.camera,
         T_camera_world=fitted.T_camera_world,
         person=person,
-        coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
+        coordinates=CoordinateTrajectories(track.time_s, names, values),
         coordinate_sd=sd,
         constant_sd=constant_sd,
-        unfiltered=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, unfiltered),
+        unfiltered=CoordinateTrajectories(track.time_s, names, unfiltered),
         markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
         keypoints_m=keypoints_m,
         contact=fitted.contact,

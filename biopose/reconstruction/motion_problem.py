@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction.fit_options import FitWeights
+from biopose.reconstruction.fusion import ROTATION_SD_RAD
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
@@ -26,13 +27,36 @@ from biopose.reconstruction.residuals import (
     normal_prior,
     reprojection,
     smoothness,
+    turned,
 )
+from biopose.reconstruction.unseen_coordinates import unseen_columns, with_unseen_at_their_means
+from biopose.skeleton.constant_errors import without_side
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
 
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 LEAST_PROPORTION_SD = 0.02  # of a component's log factors; the differences of left and right are smaller, and unseen
+# What the mesh tells, each about an axis of `ROTATION_SD_RAD`, whose deviation it has. The pelvis's tilt is told by
+# neither keypoints nor mesh; hip flexion and lumbar extension depend on it, and err more with it on synthetic film.
+FORWARD, UP, RIGHT = range(3)
+TOLD_BY_MESH: Mapping[str, tuple[str, int]] = {
+    "hip_adduction": ("femur", FORWARD),
+    "hip_rotation": ("femur", UP),
+    "knee_angle": ("tibia", RIGHT),
+    "ankle_angle": ("calcn", RIGHT),
+    "subtalar_angle": ("calcn", FORWARD),
+    "mtp_angle": ("toes", RIGHT),
+    "lumbar_bending": ("abdomen", FORWARD),
+    "lumbar_rotation": ("abdomen", UP),
+    "neck_flexion": ("head", RIGHT),
+    "neck_bending": ("head", FORWARD),
+    "neck_rotation": ("head", UP),
+    "arm_flex": ("humerus", RIGHT),
+    "arm_add": ("humerus", FORWARD),
+    "arm_rot": ("humerus", UP),
+    "elbow_flex": ("ulna", RIGHT),
+}
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 
@@ -104,10 +128,17 @@ class MotionProblem:
         observations: of their frames.
         R_camera_world: (3, 3) of the world that the coordinates are in.
         shape_is_known: whether proportions, focal length and ground stay at their starting values.
+        mesh_q: (T, Q) coordinates of the skeleton on the mesh; None where there is none.
     """
 
     def __init__(
-        self, model: PersonModel, observations: Observations, R_camera_world: Tensor, *, shape_is_known: bool = False
+        self,
+        model: PersonModel,
+        observations: Observations,
+        R_camera_world: Tensor,
+        *,
+        shape_is_known: bool = False,
+        mesh_q: NDArray[np.float64] | None = None,
     ) -> None:
         self.model, self.observations = model, observations
         self.R_camera_world = R_camera_world.float()
@@ -119,17 +150,19 @@ class MotionProblem:
         coordinates = model.skeleton.coordinates
         self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
         self.high = torch.tensor([c.range_max if c.clamped else np.inf for c in coordinates]).float()
-        dependent = {c.dependent for c in model.skeleton.couplings}
-        self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
+        held = {c.dependent for c in model.skeleton.couplings} | {*unseen_columns(model.skeleton.coordinate_names)}
+        self.free = torch.tensor([i not in held for i in range(len(coordinates))])
         self.standing = torch.from_numpy(model.skeleton.default_pose).float()
         # A clip shorter than an error lasts is one observation.
         self.prior_sd = max(min(model.weights.repeated_frames, float(observations.duration.sum())), 1.0) ** -0.5
         self.default_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.rotational = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
+        self.mesh_sd = torch.tensor([_mesh_sd_rad(c.name) for c in coordinates])[self.rotational]
+        self.mesh_angles = None if mesh_q is None else torch.from_numpy(mesh_q).float()[:, self.rotational]
 
     def start(self, q: NDArray[np.float64]) -> MotionVariables:
-        """Variables at starting coordinates (S, T, Q); the ground is under the lowest feet."""
-        n = len(q)
+        """Variables at starting coordinates (S, T, Q), what is not seen at its mean; the ground is under the feet."""
+        n, q = len(q), with_unseen_at_their_means(q, self.model.skeleton.coordinate_names)
         zero = torch.zeros(n)
         at = MotionVariables(
             torch.from_numpy(q).float(), torch.zeros(n, self.scale_design.shape[1]), zero, torch.zeros(n, 3)
@@ -197,6 +230,8 @@ class MotionProblem:
             terms["smoothness"] = lambda poses: smoothness(
                 poses.world, poses.q[..., self.rotational], observed, weights
             )
+        if (mesh := self.mesh_angles) is not None:
+            terms["mesh"] = lambda poses: turned(poses.q[..., self.rotational], mesh, observed, self.mesh_sd, weights)
         return terms
 
     def shape_energies(self, at: MotionVariables) -> dict[str, Tensor]:
@@ -231,6 +266,14 @@ class MotionProblem:
             "ground": ground[1:] / GROUND_SLOPE_SD,
         } | ({"focal": focal / self.model.focal_sd} if self.model.focal_sd > 0 else {})
         return {name: jacobian / self.prior_sd for name, jacobian in jacobians.items()}
+
+
+def _mesh_sd_rad(name: str) -> float:
+    """Of a coordinate's angle on the mesh; infinite where the mesh does not tell it."""
+    if (base := without_side(name)) not in TOLD_BY_MESH or name.endswith("_beta"):
+        return float("inf")
+    segment, axis = TOLD_BY_MESH[base]
+    return ROTATION_SD_RAD[segment][axis]
 
 
 def _stature(heights: Tensor) -> Tensor:

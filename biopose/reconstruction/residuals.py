@@ -170,6 +170,20 @@ def smoothness(keypoints_m: Tensor, angles: Tensor, observed: Observations, weig
     )
 
 
+def turned(angles: Tensor, near: Tensor, observed: Observations, sd: Tensor, weights: FitWeights) -> Term:
+    """Normal errors of angles (S, T, A, 1) from an earlier estimate of them.
+
+    Args:
+        angles: (S, T, A) radians.
+        near: (T, A) the estimate.
+        observed: the observations.
+        sd: (A,) standard deviations of the estimate; infinite where there is none.
+        weights: of the terms.
+    """
+    weight = weights.lifted * observed.duration[:, None] / sd.square()
+    return (Residuals((angles - near)[..., None], weight, None, (torch.ones_like(observed.duration),), of="angles"),)
+
+
 def foot_sliding(keypoints_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
     """Velocity of foot points in contact (S, T - 1, 4, 3).
 

@@ -63,8 +63,8 @@ def fit_track(
         model: the person before the fit.
         time_s: (T,) of the frames.
         options: of the solver.
-        start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, as they are and with their depth
-            reversed.
+        start: (T, Q) of the skeleton on a mesh, to begin at and stay near; None puts it onto the lifted keypoints, as
+            they are and with their depth reversed.
         threads: how many windows are fitted at a time, after the best observed one.
         progress: called with the number of frames finished since the last call.
     """
@@ -78,7 +78,8 @@ def fit_track(
         given = None if start is None else [("given", start[window])]
         starts = given or _starts(person, model, R_camera_world, time_s, window)
         observed = person.observations.window(window)
-        problem = MotionProblem(model, observed, R_camera_world, shape_is_known=known is not None)
+        mesh_q = None if start is None else start[window]
+        problem = MotionProblem(model, observed, R_camera_world, shape_is_known=known is not None, mesh_q=mesh_q)
         at = problem.start(np.stack([q for _, q in starts]))
         found, which = solve(problem, at if known is None else _with_shape(at, known), options)
         if progress:

@@ -27,17 +27,17 @@ def double_precision(problem: MotionProblem) -> MotionProblem:
         problem.observations,
         **{one.name: getattr(problem.observations, one.name).double() for one in fields(Observations)},
     )
-    for name in ("R_camera_world", "scale_mean", "scale_design", "default_stature_m", "standing"):
+    for name in ("R_camera_world", "scale_mean", "scale_design", "default_stature_m", "standing", "mesh_angles"):
         setattr(problem, name, getattr(problem, name).double())
     return problem
 
 
 def whole_problem(*, pose_prior: PosePrior | None = None, frames: int = FRAMES) -> tuple[MotionProblem, Tensor]:
-    """A motion with feet in contact, some of them below the ground, and its variables in one row, all of them away
-    from zero, in float64."""
+    """A motion with feet in contact, some of them below the ground, near a mesh, and its variables in one row, all of
+    them away from zero, in float64."""
     time_s = frame_times(frames)
     q = swinging(time_s)
-    problem = fit_of(q, time_s, focal_sd=0.1, pose_prior=pose_prior)
+    problem = fit_of(q, time_s, focal_sd=0.1, pose_prior=pose_prior, mesh_q=disturbed(q, seed=2))
     at = problem.start(disturbed(q)[None])
     problem = double_precision(problem)
     problem.observations.contact[:] = 0.9

@@ -32,9 +32,14 @@ def model(*, focal_sd: float = 0.0, pose_prior: PosePrior | None = None) -> Pers
 
 
 def fit_of(
-    q: NDArray[np.float64], time_s: NDArray[np.float64], *, known: bool = False, **options: object
+    q: NDArray[np.float64],
+    time_s: NDArray[np.float64],
+    *,
+    known: bool = False,
+    mesh_q: NDArray[np.float64] | None = None,
+    **options: object,
 ) -> MotionProblem:
-    return MotionProblem(model(**options), observations_of(q, time_s), level(), shape_is_known=known)
+    return MotionProblem(model(**options), observations_of(q, time_s), level(), shape_is_known=known, mesh_q=mesh_q)
 
 
 def disturbed(q: NDArray[np.float64], *, radians: float = 0.1, metres: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -66,6 +71,31 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     relative_to_hips = (camera - camera[:, MID_HIP, None]) - (truth - truth[:, MID_HIP, None])
     assert relative_to_hips.norm(dim=-1).mean() < 0.01
     assert (camera[:, MID_HIP, 2] / truth[:, MID_HIP, 2] - 1).abs().max() < 0.02  # as well as a height tells distance
+
+
+def test_what_keypoints_hardly_show_stays_where_the_mesh_has_it() -> None:
+    """The upper arm's rotation, the elbow being nearly straight."""
+    time_s, names = frame_times(FRAMES), full_body().coordinate_names
+    q = swinging(time_s)
+    q[:, [names.index(f"elbow_flex_{side}") for side in "rl"]] = 0.05
+    turned = [names.index(f"arm_rot_{side}") for side in "rl"]
+    off_rad = []
+    for fit in (fit_of(q, time_s), fit_of(q, time_s, mesh_q=q)):
+        found = refine_motion(fit, fit.start(disturbed(q, radians=0.3)[None]), steps=20)
+        off_rad.append(np.abs(found.q[0].double().numpy() - q)[:, turned].mean())
+    assert off_rad[1] < 0.5 * off_rad[0]
+
+
+def test_the_mesh_does_not_tell_the_pelvis_tilt() -> None:
+    time_s, names = frame_times(FRAMES), full_body().coordinate_names
+    q = swinging(time_s)
+    fit = fit_of(q, time_s, mesh_q=disturbed(q))
+    tilted, bent = q.copy(), q.copy()
+    tilted[:, [names.index(n) for n in ("pelvis_tilt", "hip_flexion_r", "hip_flexion_l", "lumbar_extension")]] += 0.2
+    bent[:, names.index("knee_angle_r")] += 0.2
+    upright, tilted_, bent_ = (float(fit.energies(fit.start(one[None]))["mesh"]) for one in (q, tilted, bent))
+    assert tilted_ == pytest.approx(upright)
+    assert bent_ != pytest.approx(upright)
 
 
 def test_the_fit_stays_inside_the_ranges() -> None:

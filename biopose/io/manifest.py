@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from biopose.errors import ManifestError
 from biopose.io.consent import Consent
+from biopose.io.file_names import is_recording, is_video
 from biopose.io.manifest_entries import (
     KEY_OF,
     TRIAL_NAME_RULE,
@@ -260,7 +261,7 @@ class _Trial:
         session_id = f"{head.team}/{head.session}"
         athlete, wrong = self._athlete(head, athletes)
         file, not_there = self._file()
-        beside, others = self._marker_files(athlete)
+        beside, others = self._marker_files(athlete, athletes)
         wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there, *others]
         if wrong or not (self.table and athlete and file):
             kind = min((kind for kind, _ in wrong), key=GRAVEST_FIRST.index)
@@ -301,28 +302,38 @@ class _Trial:
         return known.entry, [("manifest", line) for line in known.faults]
 
     def _file(self) -> tuple[Path | None, list[Fault]]:
-        return self._found(KEY_OF[self.kind], self.place.file, what=WHAT[self.kind])
+        key, name = KEY_OF[self.kind], self.place.file
+        if is_recording(name) and is_video(name) != (self.kind == "video"):
+            instead = "a video, which is named as `file`"
+            if self.kind == "video":
+                instead = "no video: a recording of markers is named as `markers`, one of 3D keypoints as `keypoints`"
+            return None, [("manifest", self.place.line(key, f"is {instead}"))]
+        return self._found(key, name, what=WHAT[self.kind], place=self.place)
 
-    def _marker_files(self, athlete: AthleteEntry | None) -> tuple[MarkerFiles | None, list[Fault]]:
+    def _marker_files(
+        self, athlete: AthleteEntry | None, athletes: dict[str, _Athlete]
+    ) -> tuple[MarkerFiles | None, list[Fault]]:
         """The files that belong to a trial of markers; those of the athlete refuse no trial of video."""
         if athlete is None:
             return None, []
         found: dict[str, Path | None] = {}
         faults: list[Fault] = []
+        of_athlete = replace(self.place, table=athletes[athlete.id].key, file=athlete.id)
         for key, owner in BESIDE[self.kind].items():
-            name = getattr(athlete if owner == "athlete" else self.table, key, None)
-            found[key], wrong = (None, []) if name is None else self._found(key, name, what=WHAT[key])
+            table, place = (athlete, of_athlete) if owner == "athlete" else (self.table, self.place)
+            name = getattr(table, key, None)
+            found[key], wrong = (None, []) if name is None else self._found(key, name, what=WHAT[key], place=place)
             faults += wrong
         return MarkerFiles(**found), faults
 
-    def _found(self, key: str, name: str, *, what: str) -> tuple[Path | None, list[Fault]]:
+    def _found(self, key: str, name: str, *, what: str, place: Place) -> tuple[Path | None, list[Fault]]:
         if not name:
             return None, []  # reported already
         folder = self.place.manifest.parent
         found = no_match(folder, name, what=what) or session_file(folder, name, what=what)
         if isinstance(found, Path):
             return found, []
-        return None, [(found[0], self.place.line(key, found[1]))]
+        return None, [(found[0], place.line(key, found[1]))]
 
 
 def named_files(path: Path) -> list[str] | None:

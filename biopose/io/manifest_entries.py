@@ -319,6 +319,7 @@ class SessionTable(_Table):
 WITHIN: dict[tuple[object, ...], type[BaseModel]] = {
     (TrialTable, "camera"): CameraEntry,
     (AthleteEntry, "consent"): ConsentTable,
+    (SessionTable, "recording"): RecordingTable,
 }
 TAGS = ("answer", "table")  # of the forms of a consent
 

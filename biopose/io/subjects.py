@@ -7,6 +7,7 @@ from pathlib import Path
 from biopose.io.files import file_format_errors, malformed, quoted
 from biopose.io.trajectories import MarkerTrajectories
 
+IN_MANIFEST = " (in session.toml the athlete's subject)"
 SEPARATOR = ":"
 
 
@@ -59,9 +60,11 @@ def _chosen(subjects: list[str], subject: str | None, path: Path) -> str:
     if subject is not None:
         if subject not in subjects:
             found = f"subjects {named}" if subjects else "labels without a subject's prefix (SUBJECT:MARKER)"
-            raise malformed(path, found=found, expected=f"the subject {quoted(subject)} that --subject names")
+            raise malformed(
+                path, found=found, expected=f"the subject {quoted(subject)} that --subject names{IN_MANIFEST}"
+            )
         return subject
     if len(subjects) > 1:
-        expected = f"one; choose it with --subject, as --subject {subjects[0]}"
+        expected = f"one; choose it with --subject{IN_MANIFEST}, as --subject {subjects[0]}"
         raise malformed(path, found=f"markers of {len(subjects)} subjects: {named}", expected=expected)
     return subjects[0]

@@ -255,11 +255,17 @@ class _Services:
         start = self._server.next_run()
         return [
             f"Open       {self._addresses.pages}",
-            f"inbox      {self._settings.inbox}",
+            inbox_line(self._settings.inbox),
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
             f"Prefect and MLflow are linked on its page About; their login is in {self._settings.prefect_login}",
         ]
+
+
+def inbox_line(inbox: Path) -> str:
+    """Where sessions arrive; whether the folder is there, as a share may be mounted later."""
+    there = inbox.is_dir()
+    return f"inbox      {inbox}" + ("" if there else ": THERE IS NO SUCH FOLDER; a night fails until there is one")
 
 
 def deployments(project: Path, *, cron: str | None, timezone: str | None) -> dict[str, Any]:

@@ -114,6 +114,15 @@ def test_two_of_one_name_and_another_unit_are_refused() -> None:
         keypoint_recording(keypoints(POSE2SIM, size=1100.0))
 
 
+def test_a_recording_of_markers_on_the_skin_is_suspected_by_its_names() -> None:
+    few = keypoints({ours: POSE2SIM[ours] for ours in ("left_hip", "right_hip", "left_knee", "right_knee")})
+    others = tuple(f"M{i}" for i in range(5))
+    positions_m = np.concatenate([few.positions_m, few.positions_m[:, :1].repeat(5, axis=1)], axis=1)
+    marked = replace(few, names=few.names + others, positions_m=positions_m)
+    assert any("is it a recording of markers on the skin?" in note for note in keypoint_recording(marked).markers.notes)
+    assert not any("on the skin" in note for note in keypoint_recording(few).markers.notes)
+
+
 def test_options_without_effect_on_keypoints_are_refused(tmp_path: Path) -> None:
     write_trc(tmp_path / "swing.trc", keypoints(POSE2SIM))
     common = ("ik", "--keypoints", tmp_path / "swing.trc", "--out", tmp_path / "q.mot")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_good_trials_are_stored_and_bad_ones_quarantined_with_their_kind_and_sta
 
 def test_the_reasons_name_file_key_and_remedy_and_stay_in_quarantine(run: ObservedRun) -> None:
     said = {r["name"].rpartition("/")[2]: r for r in run.account["quarantined"]}
-    assert "session.toml: trial[3].activity" in said["misspelt"]["message"]
+    assert re.search(r"session\.toml: line \d+: trial\[3\]\.activity", said["misspelt"]["message"])
     assert "height_m" in said["giant"]["message"]
     assert "17.8" in said["giant"]["message"]
     assert "empty.mp4: nobody was found" in said["empty"]["message"]

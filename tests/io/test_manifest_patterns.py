@@ -47,7 +47,7 @@ def test_an_athletes_missing_static_trial_refuses_their_recordings_and_no_video(
     assert [trial.trial_id for trial in session.trials] == ["lab/day/b"]
     (refused,) = session.refused
     assert refused.kind == "missing_file"
-    assert "trial[1].static (a.trc): there is no file 'ann_static.c3d'" in refused.message
+    assert "line 8: athlete[1].static (ann): there is no file 'ann_static.c3d'" in refused.message
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,25 @@ def test_a_pattern_of_an_unknown_athlete_and_one_without_files_are_refused(tmp_p
     messages = {trial.trial_id: trial.message for trial in session.refused}
     assert "found 'bob'; expected one of the athletes: ann, ann_b" in messages["lab/day/bob_1"]
     assert any("has a name of the pattern '*.mp4'" in message for message in messages.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('file = "a.trc"', "trial[1].file (a.trc): is no video: a recording of markers is named as `markers`"),
+        ('markers = "a.mp4"', "trial[1].markers (a.mp4): is a video, which is named as `file`"),
+    ],
+)
+def test_a_recording_under_another_kinds_key_is_refused_with_the_key(tmp_path: Path, line: str, message: str) -> None:
+    (refused,) = read(tmp_path, f'[[trial]]\nathlete = "ann"\n{line}\n', "a.trc", "a.mp4", "ann_static.c3d").refused
+    assert refused.kind == "manifest"
+    assert message in refused.message
+
+
+def test_the_axis_of_recordings_is_refused_by_its_key(tmp_path: Path) -> None:
+    text = '[recording]\nup = "Z"\n[[trial]]\nmarkers = "a.trc"\nathlete = "ann"\n'
+    with pytest.raises(ManifestError, match=r'line 14: recording\.up: found "Z"; expected the vertical axis'):
+        read(tmp_path, text, "a.trc", "ann_static.c3d")
 
 
 @pytest.mark.parametrize(

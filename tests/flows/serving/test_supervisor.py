@@ -11,7 +11,7 @@ import pytest
 
 from biopose.errors import BioposeError
 from flows.serving.exposure import ON_LOOPBACK
-from flows.serving.supervisor import StopSignal, _Services
+from flows.serving.supervisor import StopSignal, _Services, inbox_line
 from tasks.settings import Settings
 
 WAITS = "import time; time.sleep(60)"
@@ -27,3 +27,8 @@ def test_a_program_that_is_not_at_its_end_in_time_is_stopped_and_not_restarted(t
     assert services._running == []
     assert not [child for child in psutil.Process().children(recursive=True) if WAITS in child.cmdline()]
     assert time.monotonic() - begin_s < 30
+
+
+def test_an_inbox_that_is_not_there_is_said_at_the_start_and_not_by_the_first_night(tmp_path: Path) -> None:
+    assert inbox_line(tmp_path) == f"inbox      {tmp_path}"
+    assert "THERE IS NO SUCH FOLDER" in inbox_line(tmp_path / "inbxo")

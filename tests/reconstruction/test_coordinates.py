@@ -14,7 +14,7 @@ from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import ObservedTrack, observe
 from biopose.reconstruction.track_fit import FittedMotion
-from biopose.reconstruction.unseen_coordinates import unseen_columns
+from biopose.reconstruction.unseen_coordinates import unseen_columns, with_unseen_sd
 from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
@@ -181,7 +181,7 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)
     q, sd = network.predict(fitted, person_of(fitted, body=body, skeleton=full_body()))
     names = full_body().coordinate_names
-    of_frames = constant_sd_rad(names, of_film=True)
+    sd, of_frames = with_unseen_sd(sd, names), constant_sd_rad(names, of_film=True)
     np.testing.assert_array_equal(one.coordinate_sd, np.hypot(sd, of_frames))
     assert one.constant_sd is not None
     angles = ~np.isnan(one.constant_sd)  # translations have none

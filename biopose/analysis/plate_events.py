@@ -3,7 +3,7 @@
 A contact belongs to the foot that is nearest to the centre of pressure, unless both are near: of two feet on one plate
 the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, stays on it, and
 one that rolls from a plate onto the next or onto the floor stays down. Plates that are loaded while the foot on them
-moves as in the air are of another trial, or on another clock: no moment of them is used.
+moves as in the air are of another trial, on another clock or not zeroed: no moment of them is used.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class PlateMoments:
             return []
         return [
             f"FORCES: in {self.contradicted} of {self.contacts} contacts the plates are loaded while the foot on them "
-            "moves as in the air: are they of this trial, and of its clock? They are not used, and events are those of "
-            "the markers"
+            "moves as in the air: are they of this trial, on its clock, and zeroed? They are not used, and events are "
+            "those of the markers"
         ]
 
 

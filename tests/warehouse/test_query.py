@@ -120,13 +120,16 @@ def test_trials_of_no_named_activity_have_what_they_look_like(tmp_path: Path) ->
 
 def test_what_does_not_move_is_held_and_has_no_range(tmp_path: Path) -> None:
     """Such as forearm rotation on film, or anything in a single frame."""
-    trial = SyntheticTrial(time_s=np.zeros(1))
+    trial = SyntheticTrial(time_s=np.zeros(1), activity="walk", cycles=[("right", 1, 1.0, None)])
     load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / trial.name))
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
     asked = {"coordinate": "pro_sup_r_deg"}
     (row,) = run_query(tmp_path / "snapshot.duckdb", "coordinate_range", asked).iter_rows(named=True)
     assert row["mean_range"] is None
     assert row["mean_lowest"] == row["mean_highest"]
+    (stride,) = run_query(tmp_path / "snapshot.duckdb", "coordinate_by_cycle", asked).iter_rows(named=True)
+    assert stride["lowest"] == stride["highest"] == row["mean_lowest"]
+    assert [stride[name] for name in ("range", "range_sd", "lowest_velocity", "velocity_sd")] == [None] * 4
 
 
 def test_sides_are_compared(snapshot: Path) -> None:

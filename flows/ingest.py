@@ -20,6 +20,7 @@ from prefect import flow, get_run_logger
 from prefect.runtime import deployment
 
 from biopose.errors import BioposeError, ManifestError
+from biopose.io.inbox_sessions import alike_names
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
 from flows.after_loading import (
@@ -121,7 +122,7 @@ def ingest(
             _leave_out_erased(found, run)
             _hide_withdrawn(found, run, writer)
             run.quarantine_invalid(found)
-            for line in height_jumps(found.entries):
+            for line in (*height_jumps(found.entries), *alike_names(found.sessions.values())):
                 run.note(line)
             work = [
                 (one, _new(share, one, run, options, writer))

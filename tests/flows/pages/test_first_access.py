@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
 from biopose.errors import VideoError
@@ -45,6 +46,14 @@ def test_a_first_night_that_stored_nothing_shows_its_quarantine_to_the_teams_of_
         assert sign_in(visitor, tokens[team]) == 303
         reply = visitor.get("/night")
         assert (reply.status_code, shown in reply.text, "red/" in reply.text) == (status, True, False)
+
+
+@pytest.mark.parametrize("page", ["/", "/squad", "/questions", "/trial/blue/day/jump"])
+def test_before_the_first_night_every_page_says_what_fills_it(tmp_path: Path, page: str) -> None:
+    reply = TestClient(application(Settings(home=tmp_path), public_names=NAMES)).get(page)
+    assert (reply.status_code, "Nothing is measured yet" in reply.text) == (503, True)
+    assert "<code>biopose ingest INBOX</code>" in reply.text
+    assert str(tmp_path) not in reply.text  # nothing is wrong with the home
 
 
 def test_where_the_users_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:

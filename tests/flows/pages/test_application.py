@@ -328,8 +328,9 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
             )
             load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
-            assert f"<b>{count}</b> trials stored" in client.get("/night").text
+            assert f"<b>{count}</b> trial{'' if count == 1 else 's'} stored" in client.get("/night").text
             page = client.get(f"/trial/{trial.trial_id}").text
+            assert "There is no overlay of this trial: none was drawn" in page
             assert ("too few frames" in page) == (frames == 1)
             assert "most looks like countermovement jump, with probability 0.91, or else none of" in page
             assert "set activity = &#34;countermovement_jump&#34; in session.toml for its events" in page

@@ -67,6 +67,10 @@ STATUS: dict[type[Exception], tuple[int, str]] = {  # the first that fits
     WarehouseError: (503, "The warehouse cannot be read"),
     BioposeError: (503, "The home cannot be used"),
 }
+NOTHING_YET = (
+    "No ingest has stored a trial in this home yet. `biopose up` starts one every night, `biopose ingest INBOX` starts "
+    "one now. Trials are shown from the first on; those that cannot be measured are listed under Last night."
+)
 HTTP_TITLES = {403: "Not allowed", 404: "Not found", 503: "This server is busy"}
 LOCAL = "this machine"  # who looks at a home without users
 NOBODY_KNOWN = Visitor(None, ())
@@ -337,7 +341,8 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
         message = "There is no page at this address." if message == "Not Found" else message
     else:
         status, title = next(found for kind, found in STATUS.items() if isinstance(error, kind))
-        message = str(error)
+        is_empty = isinstance(error, NoWarehouseError) and settings.home.is_dir()
+        message = NOTHING_YET if is_empty else str(error)
     if isinstance(error, UnknownNameError) and error.kind in LINKS:
         links = [(name, LINKS[error.kind] + name) for name in error.nearest]
         message = message.partition("; nearest: ")[0] if links else message  # they are listed below

@@ -1,4 +1,4 @@
--- Each metric of each athlete before a date against from that date on, such as an injury's or a new programme's.
+-- Each metric of each athlete before a date and from it on, such as an injury's or a new programme's.
 -- Grain: an athlete, metric, activity, side and method of measuring.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every

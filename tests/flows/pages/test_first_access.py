@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from starlette.testclient import TestClient
 
 from biopose.errors import VideoError
@@ -65,6 +66,14 @@ def test_what_a_trial_has_no_body_for_names_no_folder_of_the_server(tmp_path: Pa
     for name, problem in (("jump_ann", "has a skeleton, and no body"), ("jump_bob", "trial.parquet: ")):
         reply = visitor.get(f"/trial/{trial_of('blue/ann').trial_id.rpartition('/')[0]}/{name}/body.glb")
         assert (reply.status_code, problem in reply.text, str(tmp_path) in reply.text) == (404, True, False)
+
+
+@pytest.mark.parametrize("page", ["/", "/squad", "/questions", "/trial/blue/day/jump"])
+def test_before_the_first_night_every_page_says_what_fills_it(tmp_path: Path, page: str) -> None:
+    reply = TestClient(application(Settings(home=tmp_path), public_names=NAMES)).get(page)
+    assert (reply.status_code, "Nothing is measured yet" in reply.text) == (503, True)
+    assert "<code>biopose ingest INBOX</code>" in reply.text
+    assert str(tmp_path) not in reply.text  # nothing is wrong with the home
 
 
 def test_where_the_users_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from biopose.analysis.definitions import DEFINITIONS
 from biopose.io.files import written_whole
+from biopose.report.messages import commands
 from biopose.report.page import environment
 from biopose.report.svg import Curve, Panel, figure
 
@@ -54,9 +56,11 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
             rollout=rollout,
             decision=comparison["decision"],
             comparison=comparison,
+            units={name: definition.unit.removeprefix("1") for name, definition in DEFINITIONS.items()},
             costs=_cost_rows(comparison["cost"]),
             offsets=_offset_tables(rollout, comparison["coordinates"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
+            notes=[commands(note) for note in comparison["notes"]],
             judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
             worst=[{"trial_id": one.trial_id, "overlays": one.overlays, "plots": _plots(one)} for one in worst],
         )
@@ -76,17 +80,23 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, Any]:
         )
         if bound is not None
     ]
-    more = f": {one['more_trials']} more trials" if one["more_trials"] else ""
+    more = f": {one['more_trials']} more" if one["more_trials"] else ""
     return {
         "name": one["name"],
         "mean": f"{_number(one['mean'])} {one['unit']}",
         "interval": _interval(one["low_end"], one["high_end"]),
         "margin": ", ".join(bounds),
-        "sample": f"{one['trials']} of {one['athletes']} athletes" if one["athletes"] else f"{one['trials']}",
+        "sample": _sample(one),
         "verdict": one["verdict"] + more,
         "is_main": one["verdict"] == "fail" or not one["may_only_fail"],
         "note": "can only stop a candidate" if one["may_only_fail"] else "",
     }
+
+
+def _sample(one: Mapping[str, Any]) -> str:
+    """How many trials, and of how many athletes where that is known."""
+    athletes = f" ({one['athletes']} athlete{'' if one['athletes'] == 1 else 's'})" if one["athletes"] else ""
+    return f"{one['trials']}{athletes}"
 
 
 def _cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -109,7 +119,7 @@ def _offset_tables(
             "quantity": one["quantity"],
             "mean": f"{_number(one['mean_difference'])} {one['unit'].removeprefix('1')}",
             "interval": _interval(one["low"], one["high"]),
-            "sample": f"{one['trials']} of {one['athletes']} athletes",
+            "sample": _sample(one),
         }
         (of_coordinates if one["quantity"] in names else of_metrics).append(row)
     return of_metrics, of_coordinates

@@ -196,8 +196,9 @@ def _beyond_detectable(pages: list[Page]) -> list[str]:
             side["last"],
             earlier=side["last"]["mean_value"] - side["last"]["change"],
             later=side["last"]["mean_value"],
-            detectable=side["last"]["detectable_change"],
             than=f"the first session, {side['series'].sessions[0].day}",
+            beyond="the noise between sessions and of the measurement",
+            limit=side["last"]["detectable_change"],
         )
         for side in _comparable_sides(pages)
         if side["last"]["judgement"] == "real"
@@ -245,8 +246,9 @@ def _against_session_before(
             before[key],
             earlier=before[key]["mean_value"],
             later=values[key]["value"],
-            detectable=detectable[key],
             than=f"the session before, {before[key]['session_date']}",
+            beyond="the smallest detectable change",
+            limit=detectable[key],
         )
         for key in judged
         if abs(values[key]["value"] - before[key]["mean_value"]) > detectable[key]

@@ -99,19 +99,20 @@ def change_sentences(changes: Iterable[Row]) -> list[str]:
     ]
 
 
-def difference_sentence(row: Row, *, earlier: float, later: float, detectable: float, than: str) -> str:
-    """A difference beyond the smallest detectable change.
+def difference_sentence(row: Row, *, earlier: float, later: float, than: str, beyond: str, limit: float) -> str:
+    """A difference beyond a limit.
 
     Args:
         row: has metric, side, activity and unit.
         earlier: value of the two.
         later: the other.
-        detectable: the smallest detectable change.
         than: what the earlier is of, such as "the first session, 2026-11-25".
+        beyond: what the limit is, such as "the smallest detectable change".
+        limit: in the metric's unit.
     """
     return (
         f"{_metric(row)}, {_name(row['activity'])}: {value(later, row['unit'])} against {value(earlier, row['unit'])} "
-        f"in {than}, more than the smallest detectable change of {value(detectable, row['unit'])}."
+        f"in {than}, more than {beyond}, {value(limit, row['unit'])}."
     )
 
 

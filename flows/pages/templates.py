@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,12 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.report.messages import commands
 from biopose.report.metric_tables import format_value, metric_title
 
 NO_VALUE = "–"
 MINUS = "\N{MINUS SIGN}"
 LONGEST_LIST = 5  # shown whole
-COMMAND = re.compile("`([^`]+)`")
 
 
 @cache
@@ -72,11 +71,6 @@ def value(number: float | None, unit: str = "1", sd: float | None = None) -> str
 def meaning(metric: str) -> str:
     """The definition of a metric; empty where it has none."""
     return DEFINITIONS[metric].meaning if metric in DEFINITIONS else ""
-
-
-def commands(message: str) -> Markup:
-    """A message whose commands in backticks are set as code."""
-    return Markup(COMMAND.sub(r"<code>\1</code>", str(escape(message))))  # noqa: S704 - escaped here
 
 
 def moment(written: str) -> str:

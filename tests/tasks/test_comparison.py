@@ -324,8 +324,10 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
         "+40.0°",
         "−0.02 m",
         "−0.03 to −0.01",
-        "9 of 5 athletes",
-        "1 coordinates",
+        "9 (5 athletes)",
+        "1 coordinate<",
+        "<td>deg</td>",
+        "<code>biopose golden add</code>",
         "it is subtracted from no number",
         "Shadow: 1 trials, 120 frames",
     ):

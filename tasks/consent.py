@@ -35,6 +35,8 @@ def leave_out_erased(found: Discovered, erased: ErasedPeople) -> dict[str, int]:
     found.refused[:] = [one for one in found.refused if one not in refused]
     for name, one in found.sessions.items():
         if one.session is not None:
+            for who in one.session.consent:
+                erased.note_team(who)
             others = {who: consent for who, consent in one.session.consent.items() if not erased.erased_at(who)}
             found.sessions[name] = replace(one, session=replace(one.session, consent=others))
     names = [*(entry.trial_id for entry in entries), *(trial.trial_id for trial in refused)]

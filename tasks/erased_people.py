@@ -41,7 +41,7 @@ class ErasedPeople:
                     str(person): {
                         "erased_at": str(one["erased_at"]),
                         "trials": [str(trial) for trial in one["trials"]],
-                        "team": str(one.get("team", "")),  # earlier versions do not record it
+                        "team": str(one.get("team", "")),  # `note_team` adds it
                     }
                     for person, one in record["people"].items()
                 }
@@ -73,6 +73,13 @@ class ErasedPeople:
             self._trials.difference_update(one["trials"])
             self._save()
         return one is not None
+
+    def note_team(self, athlete_id: str) -> None:
+        """Record the team of somebody who was erased by an earlier version, which did not."""
+        one = self._people.get(self._hash(athlete_id))
+        if one is not None and not one["team"]:
+            one["team"] = self._hash(athlete_id.partition("/")[0])
+            self._save()
 
     def is_of_team(self, team: str) -> bool:
         """Whether somebody of a team was erased."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +18,7 @@ from biopose.rendering.bystanders import BLURRED
 from biopose.video.encoding import VideoFile
 from tasks.consent import leave_out_erased, refuse_withdrawn, sessions_with
 from tasks.consent_record import NAME, ConsentRecord
+from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
 from tasks.pictures import Pictures, RemovedPictures, remove_pictures
 from tasks.plan import Discovered, discover
@@ -211,9 +213,15 @@ def test_a_damaged_record_stops_the_night_with_the_remedy(tmp_path: Path) -> Non
 
 def test_trials_of_erased_people_are_left_out_and_counted_whatever_else_is_wrong_with_them(tmp_path: Path) -> None:
     found = inbox(tmp_path, {"2026-01-01": {"ann": "true", "bob": "true"}, "2026-02-01": {"ann": "false"}})
+    ErasedPeople(tmp_path).add("blue/ann", [])
+    kept = json.loads((tmp_path / ERASED).read_text())
+    for one in kept["people"].values():
+        del one["team"]  # as an earlier version has it
+    (tmp_path / ERASED).write_text(json.dumps(kept))
     erased = ErasedPeople(tmp_path)
-    erased.add("blue/ann", [])
+    assert not erased.is_of_team("blue")
     assert leave_out_erased(found, erased) == {"blue/on-2026-01-01": 1, "blue/on-2026-02-01": 1}
+    assert ErasedPeople(tmp_path).is_of_team("blue")
     assert measured(found) == ["blue/on-2026-01-01/bob"]
     assert found.refused == []
     record = ConsentRecord(tmp_path)

@@ -9,8 +9,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 LOCKS := flows/deployment/requirements
-# Three processes for two cores: tests wait for schedules, kills and the start of servers.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Three processes for two cores: tests wait for schedules, kills and the start of servers. Each grows to 2.7 GB.
+PROCESSES ?= $(shell awk '/MemTotal/ { print ($$2 < 12000000) ? 2 : 3 }' /proc/meminfo 2>/dev/null || echo 3)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-fast demo setup check clean sbom lock audit
 

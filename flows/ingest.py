@@ -11,7 +11,7 @@ there is not made again, so a run that was interrupted is resumed by running it 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -20,6 +20,7 @@ from prefect import flow, get_run_logger
 from prefect.runtime import deployment
 
 from biopose.errors import BioposeError, ManifestError
+from biopose.io.inbox_sessions import alike_names
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
 from flows.after_loading import (
@@ -118,10 +119,10 @@ def ingest(
                 for line in keep_device(settings):
                     run.note(line)
             _claim(found, run, take_over)
-            _leave_out_erased(found, run)
-            _hide_withdrawn(found, run, writer)
+            erased_in = _leave_out_erased(found, run)
+            _hide_withdrawn(found, run, writer, erased_in=erased_in)
             run.quarantine_invalid(found)
-            for line in height_jumps(found.entries):
+            for line in (*height_jumps(found.entries), *alike_names(found.sessions.values())):
                 run.note(line)
             work = [
                 (one, _new(share, one, run, options, writer))
@@ -190,17 +191,28 @@ def _claim(found: Discovered, run: IngestRun, take_over: Sequence[str]) -> None:
         run.note(f"--take-over {name}: the inbox holds no such session; it is TEAM/SESSION")
 
 
-def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
-    """Leave out who was erased; their names are in the manifests, and stay out of the home."""
-    for session_id, count in leave_out_erased(found, ErasedPeople(run.settings.home)).items():
+def _leave_out_erased(found: Discovered, run: IngestRun) -> set[str]:
+    """Leave out who was erased; their names are in the manifests, and stay out of the home. The sessions of these."""
+    left_out = leave_out_erased(found, ErasedPeople(run.settings.home))
+    for session_id, count in left_out.items():
         run.note(
             f"{session_id}: {count} of its trials are of people who were erased, and are not measured; take them out "
             f"of {MANIFEST}, or run `biopose erase TEAM/ATHLETE --readmit` for who is to be measured again"
         )
+    return set(left_out)
 
 
-def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
-    """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to."""
+def _hide_withdrawn(
+    found: Discovered, run: IngestRun, writer: WarehouseWriter, *, erased_in: Collection[str] = ()
+) -> None:
+    """Refuse and hide every trial of those who have not consented, and remove pictures that nobody agreed to.
+
+    Args:
+        found: in the inbox; changed in place.
+        run: is told.
+        writer: of the warehouse.
+        erased_in: sessions whose manifests name somebody who was erased.
+    """
     record = ConsentRecord(run.settings.home)
     known = record.withdrawn.keys()
     withdrawn = refuse_withdrawn(found, record, there=SessionOwners(run.settings.home).there())
@@ -226,14 +238,15 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
     for line in former_name_lines(run.settings, found, withdrawn - known, reassigned):
         run.note(line)
     trials = {entry.trial_id: entry.athlete_id for entry in found.entries}
-    sessions = sessions_with(record.without_pictures, found)
+    sessions = sessions_with(record.without_pictures, found) | set(erased_in)
     removed = remove_pictures(run.settings, record.without_pictures, trials=trials, sessions=sessions)
     if removed.own:
         run.note(f"{removed.own} overlays and reports were removed: who is in them has not agreed to pictures")
     if removed.others:
         run.note(
             f"{removed.others} overlays and reports of others were removed: somebody of their sessions has not agreed "
-            "to pictures and may be seen in them; new overlays of the team show all but the measured person blurred"
+            "to pictures, or was erased, and may be seen in them; new overlays of the team show all but the measured "
+            "person blurred"
         )
 
 

@@ -50,6 +50,9 @@ LOCAL = {  # of a cluster that is started here
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
+    # Else it shows calls, folders and logs over HTTP to whoever has an account on the machine.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
 FOR_VIDEO = (

@@ -72,7 +72,7 @@ def _last_ingest(settings: Settings) -> Finding:
     last = runs[-1]
     age_h = _hours_since(last.began)
     ok = age_h <= LONGEST_SILENCE_H and (last.ended_well or last.is_running(settings))
-    found = f"began {age_h:.0f} hours ago; {last.state(settings)}"
+    found = f"began {_ago(age_h)}; {last.state(settings)}"
     return Finding("last ingest", ok, found, remedy)
 
 
@@ -86,12 +86,17 @@ def _last_load(settings: Settings, remedy: str) -> Finding:
     if loaded_at is None:
         return Finding("last ingest", True, "none yet")
     age_h = _hours_since(loaded_at)
-    found = f"no log of one is there; the warehouse was last loaded {age_h:.0f} hours ago"
+    found = f"no log of one is there; the warehouse was last loaded {_ago(age_h)}"
     return Finding("last ingest", age_h <= LONGEST_SILENCE_H, found, remedy)
 
 
 def _hours_since(moment: datetime) -> float:
     return (datetime.now(UTC) - moment).total_seconds() / 3600
+
+
+def _ago(age_h: float) -> str:
+    """For a person."""
+    return f"{age_h * 60:.0f} minutes ago" if age_h < 2 else f"{age_h:.0f} hours ago"
 
 
 def _warehouse(settings: Settings) -> Finding:
@@ -118,8 +123,9 @@ def _files(settings: Settings) -> Finding:
     broken = sorted(run for run in runs if not all((settings.home / run / name).is_file() for name in wanted))
     finished = {str(done.parent.relative_to(settings.home)) for done in (settings.artifacts / "trials").rglob(DONE)}
     orphans = len(finished - runs)
-    found = f"of {len(runs)} runs {len(broken)} lack files" + (f": {', '.join(broken[:LISTED])}" if broken else "")
-    found += f"; {orphans} finished folders are not in the warehouse" if orphans else ""
+    found = f"of {len(runs)} runs {len(broken) or 'none'} lack{'s' * (len(broken) < 2)} files"
+    found += f": {', '.join(broken[:LISTED])}" if broken else ""
+    found += f"; finished folders that are not in the warehouse: {orphans}" if orphans else ""
     return Finding("files", not broken, found, "Restore them from a backup; `biopose export` and pages need them.")
 
 
@@ -132,7 +138,7 @@ def _frames(settings: Settings) -> Finding:
         return Finding("frames", False, str(error), "Run `biopose ingest INBOX`.")
     sizes = {path: path.stat().st_size for file in listed if (path := settings.home / file.name).is_file()}
     broken = [file.name for file in listed if sizes.get(settings.home / file.name) != file.size_bytes]
-    found = f"of {len(listed)} Parquet files {len(broken)} are missing or cut off"
+    found = f"of {len(listed)} Parquet files {len(broken) or 'none'} missing or cut off"
     found += f": {', '.join(broken[:LISTED])}" if broken else ""
     remedy = "Restore them from a backup; queries about kinematics and curves need them."
     return Finding("frames", not broken, found if listed else "all in the database", remedy)

@@ -72,9 +72,9 @@ def remove_pictures(
         settings: of the home.
         athletes: ids team/athlete.
         trials: by id, whose trials the inbox names.
-        sessions: whose manifests name one of these people.
+        sessions: whose manifests name one of these people, or somebody who was erased.
     """
-    if not athletes:
+    if not (athletes or sessions):
         return RemovedPictures(0, 0)
     theirs = {trial for trial, athlete in trials.items() if athlete in athletes}
     with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC
 
 import duckdb
 
@@ -218,8 +219,9 @@ def _refuse_rolled_back(connection: duckdb.DuckDBPyConnection, *, who: str, reas
     last = next(reversed(acts(connection)), None)
     if last and (last.act, last.who) == ("roll back", who) and last.why in (reason, _ended(reason)):
         raise DoneAlreadyError(
-            f"it was rolled back for this reason already: {release_of(connection, last.releases[-1]).name} is the "
-            "release in use. Another --reason goes back further"
+            f"it was rolled back for this reason at {last.noted_at.astimezone(UTC):%Y-%m-%d %H:%M} (UTC) already, and "
+            f"nothing was done since: {release_of(connection, last.releases[-1]).name} is the release in use. Another "
+            "--reason goes back further"
         )
 
 

@@ -59,7 +59,7 @@ def made_for_ray(settings: Settings) -> Path:
 def keep_token() -> None:
     """Let this user alone read the token by which the Ray that they start is driven; Ray lets everybody.
 
-    It asks for the token since it listens on every address of the machine.
+    It listens on loopback, which whoever has an account on the machine reaches.
     """
     token = Path.home() / ".ray" / "auth_token"
     if not token.exists():

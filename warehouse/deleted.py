@@ -178,7 +178,8 @@ def restore_trials(database: Path, names: Collection[str]) -> Changed:
             elif found := _named(name, shown):
                 before.update(dict.fromkeys(found))
             else:
-                raise QueryError(f"{name}: no deleted trial can be restored; {suggestion(name, kept)}")
+                there = f"under this name; {suggestion(name, kept)}" if kept else "here: `biopose delete --list`"
+                raise QueryError(f"{name}: no deleted trial can be restored {there}")
         if taken := sorted(restored.keys() & set(shown)):
             raise QueryError(f"{taken[0]}: another recording is shown under this name; delete that one first")
         for trial in restored:

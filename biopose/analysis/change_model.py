@@ -29,6 +29,10 @@ NO_SLOPES = (
     "athletes are taken to change alike, since fewer than {least} have {sessions} or more sessions on different days: "
     "where they do not, the interval is too short"
 )
+AT_LIMIT = (
+    "how athletes differ in level or slope is estimated at the limit of what is possible, such as a variance of 0: "
+    "more sessions or athletes would tell it better"
+)
 ALIKE = (
     "the sessions of different athletes are as alike as those of one: the variance between athletes is estimated as 0, "
     "with which the model cannot be fitted; no estimate is given, more sessions or athletes may give one"
@@ -207,16 +211,16 @@ def _fit(
     scaled = design / np.where(np.arange(design.shape[1]) == 1, week_scale, 1.0)
     root = np.sqrt(weights)[:, None]
     fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=2 if slopes else 1)
-    notes = [f"statsmodels warns: {warning}"] if warning else []
+    notes = [warning] if warning else []
     if slopes and not (fit and fit.converged):
         notes = [f"the fit with athletes' own slopes did not converge; they are taken to change alike ({warning})"]
         slopes = False
         fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=1)
-        notes += [f"statsmodels warns: {warning}"] if warning else []
+        notes += [warning] if warning else []
     if fit is None:
         raise ValueError(ALIKE)
     if not fit.converged:
-        raise ValueError(f"the fit did not converge: no estimate is given; statsmodels: {warning}")
+        raise ValueError(f"the fit did not converge: no estimate is given; {warning}")
     covariance = np.asarray(fit.cov_re)
     return _Fit(
         per_week=float(ordinary[1] + fit.fe_params[1] * value_scale / week_scale),
@@ -244,7 +248,7 @@ def _standard_error(fit: Any, design: FloatArray, groups: NDArray[np.intp]) -> f
 
 
 def _mixed(values: FloatArray, design: FloatArray, groups: NDArray[np.intp], *, random: int) -> tuple[Any, str]:
-    """A fit in which the first columns are random by group, too, and what statsmodels warns of; empty if of nothing.
+    """A fit in which the first columns are random by group, too, and what is odd about it; empty if nothing is.
 
     None where an optimiser ends at a variance of 0, with which statsmodels cannot go on.
     """
@@ -256,4 +260,10 @@ def _mixed(values: FloatArray, design: FloatArray, groups: NDArray[np.intp], *, 
             fit = MixedLM(values, design, groups, exog_re=design[:, :random]).fit(reml=True, method=OPTIMISERS)
         except np.linalg.LinAlgError:
             return None, "a variance is estimated as 0"
-    return fit, " ".join(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
+    return fit, "; ".join(dict.fromkeys(_plain(" ".join(str(one.message).split())) for one in caught))
+
+
+def _plain(warning: str) -> str:
+    """A warning of statsmodels for a person."""
+    is_at_limit = "boundary of the parameter space" in warning or "Hessian matrix" in warning
+    return AT_LIMIT if is_at_limit else f"statsmodels warns: {warning}"

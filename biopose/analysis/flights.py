@@ -31,6 +31,7 @@ from biopose.analysis.free_fall import GRAVITY_M_S2, LANDING, REACH_S, Force, Fr
 from biopose.analysis.gait_events import knee_extended_s, least_running_sd_s
 from biopose.analysis.motion import Motion, runs
 
+NEVER_IN_FLIGHT = ("walk", "squat")  # an apparent flight is a foot contact that was not recognised
 FREE_FALL_SHARE = 0.55  # of gravity; the smoothing of the acceleration blurs it at either end
 ACCELERATION_WINDOW_S = 0.05
 LONGEST_GAP_S = 0.04  # that the measurement's noise makes
@@ -105,12 +106,9 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     """
     if motion.world_unknown:
         return Flights()
-    height_m = motion.center_of_mass_m[:, 1]
-    acceleration = derivative(height_m, motion.time_s, order=2, degree=2, half_window_s=ACCELERATION_WINDOW_S)
-    falling = _without_gaps(acceleration < -FREE_FALL_SHARE * GRAVITY_M_S2, motion.interval_s)
-    moving = [span for span in runs(falling) if _feet_move(motion, *span)]
-    spans = [(start, end) for start, end in moving if start > 0 and end < len(motion)]
-    results: list[Flight | str | None] = [_unseen(motion, *span) for span in moving if span not in spans]
+    falls = _falls(motion)
+    spans = [(start, end) for start, end in falls if start > 0 and end < len(motion)]
+    results: list[Flight | str | None] = [_unseen(motion, *span) for span in falls if span not in spans]
     for number, (start, end) in enumerate(spans):
         earliest = spans[number - 1][1] if number else 0
         latest = spans[number + 1][0] if number + 1 < len(spans) else len(motion)
@@ -119,6 +117,26 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
     return Flights(found, refused + hidden)
+
+
+def free_falls_s(motion: Motion) -> list[tuple[float, float]]:
+    """From when to when the centre of mass surely falls freely, as in a flight, whatever is seen of the feet.
+
+    None where positions in the world are not known.
+
+    Args:
+        motion: the trial.
+    """
+    falls = [] if motion.world_unknown else [span for span in _falls(motion) if _is_sure(motion, *span)]
+    return [(float(motion.time_s[start]), float(motion.time_s[end - 1])) for start, end in falls]
+
+
+def _falls(motion: Motion) -> list[tuple[int, int]]:
+    """First frame and end of each time that the centre of mass falls freely and the feet move."""
+    height_m = motion.center_of_mass_m[:, 1]
+    acceleration = derivative(height_m, motion.time_s, order=2, degree=2, half_window_s=ACCELERATION_WINDOW_S)
+    falling = _without_gaps(acceleration < -FREE_FALL_SHARE * GRAVITY_M_S2, motion.interval_s)
+    return [span for span in runs(falling) if _feet_move(motion, *span)]
 
 
 def _hidden(motion: Motion, *, longer_than_s: float) -> tuple[str, ...]:
@@ -151,14 +169,20 @@ def _feet_move(motion: Motion, start: int, end: int) -> bool:
     return bool(min(speeds) > LEAST_FOOT_SPEED_M_S)
 
 
-def _unseen(motion: Motion, start: int, end: int) -> str | None:
-    """A sentence about a flight whose take-off or landing is not seen; None where the body does not surely fly."""
+def _is_sure(motion: Motion, start: int, end: int) -> bool:
+    """Whether a free fall lasts long enough, with gravity's acceleration."""
     time_s, height_m = motion.time_s[start:end], motion.center_of_mass_m[start:end, 1]
     if time_s[-1] - time_s[0] < SURE_FLIGHT_S:
-        return None
+        return False
     acceleration_m_s2 = 2 * np.polyfit(time_s - time_s[0], height_m, 2)[0]
-    if abs(acceleration_m_s2 + GRAVITY_M_S2) > evidence_of(motion).gravity_within * GRAVITY_M_S2:
+    return bool(abs(acceleration_m_s2 + GRAVITY_M_S2) <= evidence_of(motion).gravity_within * GRAVITY_M_S2)
+
+
+def _unseen(motion: Motion, start: int, end: int) -> str | None:
+    """A sentence about a flight whose take-off or landing is not seen; None where the body does not surely fly."""
+    if not _is_sure(motion, start, end):
         return None
+    time_s = motion.time_s[start:end]
     if gaps := _gaps_about(motion, time_s[0], time_s[-1]):
         return f"{_missing(motion, gaps)}: take-off, flight or landing near {time_s[0]:.2f} s are not known."
     span = f"Between {time_s[0]:.2f} and {time_s[-1]:.2f} s the centre of mass falls freely, but "

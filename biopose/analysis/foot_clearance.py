@@ -17,6 +17,7 @@ from biopose.analysis.foot_motion import LOWEST, RESTS_UP_TO_M_S
 from biopose.analysis.free_fall import GRAVITY_M_S2, HeightErrors
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
+from biopose.camera.ground import LEAST_STEP_M
 
 SINKING_S = 0.08  # in which a foot's speed of sinking before its contact is measured
 SINKING_SHARE = 0.3  # standard deviation of what it has left to sink, of which the speed changes and the height errs
@@ -27,7 +28,6 @@ EDGE_S = 0.08  # within which of the free fall's edges the feet leave and meet t
 # Of who comes down to the level from which they rose: within which of the free fall's end, and how much higher or
 # lower a foot's points seem to rest than before.
 SAME_LEVEL_S, SAME_LEVEL_SD_M = 0.04, 0.02
-RAISED_M = 0.12  # of a foot above the other: levels of the ground lie as far apart
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,9 @@ def _resting_m(motion: Motion, side: Side, frames: NDArray[np.intp]) -> FloatArr
 
 
 def is_raised(motion: Motion, side: Side, frames: NDArray[np.intp]) -> bool:
-    """Whether a foot rests above the other one by a level of the ground; false where they do not rest together.
+    """Whether a foot rests above the other one by a level of the ground, LEAST_STEP_M or more.
+
+    False where they do not rest together.
 
     Args:
         motion: the trial.
@@ -231,7 +233,7 @@ def is_raised(motion: Motion, side: Side, frames: NDArray[np.intp]) -> bool:
         np.min([motion.points_m[f"{name}_{one[0]}"][together, 1] for name in names], axis=0)
         for one in (side, OTHER[side])
     )
-    return bool(np.median(own_m - other_m) > RAISED_M)
+    return bool(np.median(own_m - other_m) > LEAST_STEP_M)
 
 
 def frame_at(time_s: FloatArray, at_s: float) -> int:

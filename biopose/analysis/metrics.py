@@ -2,8 +2,8 @@
 
 What is made of event times has the standard deviation that follows from theirs, an angle at one that of the angle and
 the moment; of a peak or range it is sampled, but for the speeds and angular velocities of throws and kicks, whose
-deviations are those of a single frame (`swings`). What was not filmed, such as the landing of a jump, leaves its
-metrics out; what a moving camera or missing markers hide is null, with the reason.
+deviations are those of a single frame (`swings`). What was not filmed or not found, such as the landing of a jump or a
+whole stride, and what a moving camera or missing markers hide, is null, with the reason.
 """
 
 from __future__ import annotations

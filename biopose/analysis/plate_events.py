@@ -3,7 +3,7 @@
 A contact belongs to the foot that is nearest to the centre of pressure, unless both are near: of two feet on one plate
 the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, stays on it, and
 one that rolls from a plate onto the next or onto the floor stays down. Plates that are loaded while the foot on them
-moves as in the air are of another trial, or on another clock: no moment of them is used.
+moves as in the air are of another trial, on another clock or not zeroed: no moment of them is used.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ class PlateMoments:
         sd_s: standard deviation of each.
         contacts: that were found.
         unattributed: of them, those of which it is not known whose foot it is.
-        contradicted: of them, those in which the foot moves as in the air; of half or more of one foot's, on_s and
-            off_s are empty.
+        contradicted: of them, those in which the foot moves as in the air.
     """
 
     on_s: Mapping[Side, Sequence[float]]
@@ -59,14 +58,19 @@ class PlateMoments:
     unattributed: int
     contradicted: int = 0
 
+    @property
+    def refused(self) -> bool:
+        """Whether half or more of the contacts of one foot are contradicted: on_s and off_s are empty then."""
+        return self.contradicted > 0 and 2 * self.contradicted >= self.contacts - self.unattributed
+
     def notes(self) -> list[str]:
         """What is wrong with the plates."""
-        if not self.contradicted or any(self.on_s.values()) or any(self.off_s.values()):
+        if not self.refused:
             return []
         return [
             f"FORCES: in {self.contradicted} of {self.contacts} contacts the plates are loaded while the foot on them "
-            "moves as in the air: are they of this trial, and of its clock? They are not used, and events are those of "
-            "the markers"
+            "moves as in the air: are they of this trial, on its clock, and zeroed? They are not used, and events are "
+            "those of the markers"
         ]
 
 
@@ -82,23 +86,29 @@ def plate_moments(motion: Motion, plates: ForcePlates) -> PlateMoments:
     contacts = [c for c in plate_contacts(plates) if motion.time_s[0] <= c.middle_s <= motion.time_s[-1]]
     of_one = [contact for contact in contacts if _is_of_one_foot(motion, contact)]
     sides = [nearest_foot(contact, motion.time_s, motion.foot_points_m) for contact in of_one]
-    contradicted = sum(_is_in_air(motion, contact, side) for contact, side in zip(of_one, sides, strict=True))
-    counts = (len(contacts), len(contacts) - len(of_one), contradicted)
+    contradicted = sum(is_in_air(motion, contact, side) for contact, side in zip(of_one, sides, strict=True))
     interval_s = float(np.median(np.diff(plates.time_s))) if len(plates.time_s) > 1 else 0.0
     sd_s = float(np.hypot(interval_s / np.sqrt(12), THRESHOLD_SD_S))
-    if contradicted and 2 * contradicted >= len(of_one):
-        return PlateMoments(on_s, off_s, sd_s, *counts)
+    moments = PlateMoments(on_s, off_s, sd_s, len(contacts), len(contacts) - len(of_one), contradicted)
+    if moments.refused:
+        return moments
     first_s, last_s = plates.time_s[0] + SHORTEST_S, plates.time_s[-1] - SHORTEST_S
     for side in on_s:
         for start_s, end_s in stances_s([contact for contact, own in zip(of_one, sides, strict=True) if own == side]):
             for at_s, before_s, found in ((start_s, SWING_S, on_s), (end_s, 0.0, off_s)):
                 if at_s is not None and first_s <= at_s <= last_s and _foot_moves(motion, side, at_s - before_s):
                     found[side].append(at_s)
-    return PlateMoments(on_s, off_s, sd_s, *counts)
+    return moments
 
 
-def _is_in_air(motion: Motion, contact: PlateContact, side: Side) -> bool:
-    """Whether a foot moves for longer than IN_AIR_S while it loads a plate."""
+def is_in_air(motion: Motion, contact: PlateContact, side: Side) -> bool:
+    """Whether a foot moves for longer than IN_AIR_S while it loads a plate.
+
+    Args:
+        motion: the trial.
+        contact: on a plate.
+        side: of the foot.
+    """
     frames = (motion.time_s >= contact.first_s) & (motion.time_s <= contact.last_s)
     moves = motion.foot_speed_m_s[side][frames] >= MOVES_FROM_M_S
     return bool(moves.mean() * (contact.last_s - contact.first_s) > IN_AIR_S) if len(moves) else False

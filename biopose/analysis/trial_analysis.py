@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from biopose.analysis.activity_recognition import OTHER_ACTIVITY, recognition_metrics
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
+from biopose.analysis.declared_activity import contradiction
 from biopose.analysis.events import find_events
-from biopose.analysis.flights import Flights, find_flights
+from biopose.analysis.flights import NEVER_IN_FLIGHT, Flights, find_flights
 from biopose.analysis.free_fall import LANDING, RUN_LANDING
 from biopose.analysis.gait_metrics import RUNNING
 from biopose.analysis.kinematics import kinematics_table
@@ -48,7 +49,6 @@ from biopose.skeleton.reader import read_osim
 CYCLES = "cycles.parquet"
 ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY, CYCLES)
 METRICS_CSV = "metrics.csv"
-NEVER_IN_FLIGHT = ("walk", "squat")  # an apparent flight is a foot contact that was not recognised
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TrialAnalysis:
         events: in the order of time.
         metrics: of the whole trial and of its activity.
         quality: how far the trial can be trusted.
-        notes: what was odd about force plates, a sentence each.
+        notes: what was odd about force plates and the activity, a sentence each.
     """
 
     events: Sequence[Event]
@@ -93,7 +93,8 @@ def analyse_trial(
         events, metrics = analyse_motion(motion, activity=activity, flights=flights, moments=moments)
         cycles = cycle_metrics(motion, events, flights.found, activity=activity)
         kinematics = kinematics_table(trial)
-        recognised = recognition_metrics(motion) if activity == OTHER_ACTIVITY else []
+        doubt = contradiction(motion, activity=activity)
+        recognised = recognition_metrics(motion) if doubt or activity == OTHER_ACTIVITY else []
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
             if check
@@ -105,7 +106,8 @@ def analyse_trial(
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
     _write(folder / CYCLES, cycles_table(cycles))
-    return TrialAnalysis(events, metrics, quality, moments.notes() if moments else ())
+    notes = [*(moments.notes() if moments else ()), *([doubt] if doubt else ())]
+    return TrialAnalysis(events, metrics, quality, notes)
 
 
 def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = None) -> Flights:

@@ -23,6 +23,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "train": {"warp": "warp-lang"},
     "orchestration": {
+        "cryptography": "cryptography",
         "dask": "dask",
         "distributed": "distributed",
         "duckdb": "duckdb",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def check(folder: Path, json_: bool) -> None:
 
     A session lies in INBOX/TEAM/SESSION, and its session.toml names the same team and session. Every video is opened,
     and what its trial says of it, such as start_s, is checked against it; frames after the first are not decoded.
-    Recordings of markers, keypoints and forces are read, and whether there is a model for their names is checked.
+    Recordings of markers, keypoints and forces are read, and the athlete's model; without one, whether there is one for
+    their names is checked.
 
     What would not be measured is listed, too: videos that no trial names, folders without a session.toml, unfinished
     copies, backups of sessions. The exit code is 1 where anything is wrong.
@@ -79,16 +81,20 @@ def check(folder: Path, json_: bool) -> None:
       biopose inbox check inbox --json
     """
     from biopose.io.inbox_contents import unmatched
+    from biopose.io.inbox_sessions import alike_names, sessions_in
 
-    sessions, others = checked_sessions(folder), [asdict(one) for one in unmatched(folder)]
+    found = list(sessions_in(folder))
+    sessions, others = [_checked(one) for one in found], [asdict(one) for one in unmatched(folder)]
     if not (sessions or others):
         raise click.ClickException(
             f"{folder}: no session.toml and no video, neither here nor in a folder below; "
             f"`biopose inbox init {folder}` writes an example"
         )
+    notes = alike_names(found)
     ok = not (any_to_do(others) or any(session["refused"] or session["errors"] for session in sessions))
-    result = {"ok": ok, "sessions": sessions, "unmatched": others}
-    show(result, json_=json_, lines=lambda: [*session_lines(sessions), *unmatched_lines(others)])
+    result = {"ok": ok, "sessions": sessions, "unmatched": others, "notes": notes}
+    lines = [*session_lines(sessions), *unmatched_lines(others), *(f"Note: {note}" for note in notes)]
+    show(result, json_=json_, lines=lambda: lines)
     if not ok:
         raise click.exceptions.Exit(1)
 
@@ -111,15 +117,8 @@ def any_to_do(others: list[dict[str, Any]]) -> bool:
     return any(one["kind"] != "hidden_folder" for one in others)
 
 
-def checked_sessions(folder: Path) -> list[dict[str, Any]]:
-    """Of every manifest in an inbox, as JSON: trials that can be measured, refused trials, and errors."""
-    from biopose.io.inbox_sessions import sessions_in
-
-    return [_checked(found) for found in sessions_in(folder)]
-
-
 def _checked(found: FoundSession) -> dict[str, Any]:
-    """One manifest, and its recordings."""
+    """Of one manifest and its recordings, as JSON: trials that can be measured, refused trials, and errors."""
     manifest = escaped(str(found.manifest))
     if found.session is None:
         return {"manifest": manifest, "trials": [], "refused": [], "errors": str(found.error).splitlines()}
@@ -159,6 +158,16 @@ def _check_markers(trial: TrialEntry) -> None:
     from biopose.marker_trial import MarkerTrial, check_against_recording
 
     MarkerTrial.of(trial).method(check_against_recording(trial).names)
+    if trial.beside.model is not None:
+        _read_model(trial.beside.model)
+
+
+@cache
+def _read_model(path: Path) -> None:
+    """Once for all trials of an athlete."""
+    from biopose.skeleton.reader import read_osim
+
+    read_osim(path)
 
 
 def _described(trial: TrialEntry) -> dict[str, Any]:

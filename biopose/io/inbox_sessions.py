@@ -8,7 +8,8 @@ So nobody's folder can hold a session of another team, and two folders of an inb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,24 @@ def sessions_in(inbox: Path) -> Iterator[FoundSession]:
     for folder, folders, names in walked(inbox, lambda _: None):
         if MANIFEST in names or MANIFEST in folders:
             yield _found(inbox, folder / MANIFEST)
+
+
+def alike_names(sessions: Iterable[FoundSession]) -> list[str]:
+    """A line for the athletes of a team whose names differ in case alone: they are stored as different people.
+
+    Args:
+        sessions: of an inbox.
+    """
+    alike: dict[str, set[str]] = defaultdict(set)
+    for one in sessions:
+        for athlete in one.session.consent if one.session else ():
+            alike[athlete.casefold()].add(athlete)
+    return [
+        f"{' and '.join(sorted(names))} differ in upper and lower case alone, and are stored as different people: "
+        f"write one name in every {MANIFEST} if they are one person"
+        for _, names in sorted(alike.items())
+        if len(names) > 1
+    ]
 
 
 def _found(inbox: Path, manifest: Path) -> FoundSession:

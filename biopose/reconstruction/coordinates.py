@@ -16,7 +16,7 @@ from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import reprojection_errors_px
-from biopose.reconstruction.unseen_coordinates import with_unseen_at_their_means, with_unseen_sd
+from biopose.reconstruction.unseen_coordinates import held_note, with_unseen_at_their_means, with_unseen_sd
 from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
@@ -55,6 +55,8 @@ def solve_person(
     track, notes = fitted.track, fitted.notes
     person = person_of(fitted, body=body, skeleton=skeleton)
     names = person.skeleton.coordinate_names
+    if held := held_note(names):
+        notes = (*notes, held)
     if neural_ik is None:
         coordinates = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads)
         sd = constant_sd = None

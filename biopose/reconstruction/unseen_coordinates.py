@@ -28,6 +28,12 @@ def unseen_columns(names: Sequence[str]) -> list[int]:
     return [column for column, name in enumerate(names) if without_side(name) in MEAN_DEG]
 
 
+def held_note(names: Sequence[str]) -> str:
+    """A sentence on those of a model's coordinates that are held; empty where it has none of them."""
+    held = [names[column] for column in unseen_columns(names)]
+    return f"held at means of recorded motion, not shown by keypoints: {', '.join(held)}" if held else ""
+
+
 def with_unseen_at_their_means(q: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
     """Coordinates (..., Q) of a motion, radians and metres, those that are not seen at their means."""
     columns = unseen_columns(names)

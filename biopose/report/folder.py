@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,6 @@ def write_outputs(
         raise ValueError(f"people {numbers}; expected at least one, each with another number")
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
-    summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
     with all_or_nothing(out) as folder, _people_beside() as beside:
         written = [
             beside.submit(
@@ -133,6 +133,8 @@ def write_outputs(
                 progress=_unless_failed(written, progress),
             )
         analyses, plots = zip(*(one.result() for one in written), strict=True)
+        people = [replace(one, notes=(*one.notes, *of.notes)) for one, of in zip(people, analyses, strict=True)]
+        summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
         write_metrics_csv(folder / METRICS_CSV, list(zip(numbers, analyses, strict=True)))
         write_summary(summary, folder / SUMMARY)
         shown = OVERLAY if overlay else None

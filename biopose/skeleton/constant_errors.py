@@ -41,8 +41,8 @@ OWN_SD_DEG = {
     "wrist_dev": 1.6,
     "neck_flexion": 1.2,
 }
-# What keypoints do not show, in place of the above. The forearm's rotation lies anywhere in its range of 160 degrees,
-# 160 / sqrt(12): on film of synthetic jumps it is found at about 125 degrees whatever it is. Hip flexion errs, besides,
+# What keypoints do not show, in place of the above. The forearm's rotation, which is held (`unseen_coordinates`), lies
+# anywhere in its range of 160 degrees: 160 / sqrt(12). Hip flexion errs, besides,
 # by how differently people tilt the pelvis: with 2.3 and 6.1 degrees its 95 % intervals hold 94 % on film of ten
 # synthetic jumps (87 % without), those of the tilt and of lumbar extension 98 % and more without.
 UNSEEN_ON_FILM_SD_DEG = {"pro_sup": 46.2, "hip_flexion": 6.5}

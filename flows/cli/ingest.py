@@ -196,12 +196,12 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
     if account["waiting"]:
         lines += ["Left for the next run:", *(f"  {name}: {why}" for name, why in account["waiting"].items())]
     lines += [f"Note: {note}" for note in account["notes"]]
+    by_message: dict[str, list[Mapping[str, Any]]] = {}
     for record in aside:
-        lines += [
-            f"In quarantine: {record['name']} ({record['kind']})",
-            f"  {record['message']}",
-            f"  {record['retry']}",
-        ]
+        by_message.setdefault(record["message"], []).append(record)
+    for message, records in by_message.items():  # one static trial may refuse all trials of a session
+        lines += [f"In quarantine: {record['name']} ({record['kind']})" for record in records]
+        lines += [f"  {message}", *(f"  {record['retry']}" for record in records)]
     if stored:
         lines += ["Overlays, and reports of what has none:"]
         lines += [f"  {trial.get('overlay', trial['report'])}" for trial in stored]

@@ -345,10 +345,12 @@ def _changed(home: Path | None, change: Callable[[Settings], object], act: Act) 
         settings = Settings.load(home)
         refuse_without_warehouse(settings)
         with exclusive(settings.home):
+            before = ""
             try:
                 change(settings)
             except DoneAlreadyError as done:
                 click.echo(f"Nothing was left to do: {done}", err=True)
+                before = ", as before: nothing was left to do"
             found = rollout_status(settings)
-            AuditLog(settings.home).append(user_name(), act, f"release in use: {found['promoted']}")
+            AuditLog(settings.home).append(user_name(), act, f"release in use: {found['promoted']}{before}")
     return found

@@ -47,8 +47,8 @@ def trend(
 
     Each session counts once, by the mean of its trials. Athletes differ in level and, where five have three or more
     sessions, in their slopes; sessions are weighed by the measurement's deviations and what else they vary by; cameras
-    and releases have offsets of their own. Fewer than five athletes with two sessions are refused. What statsmodels
-    warns of is printed.
+    and releases have offsets of their own. Fewer than five athletes with two sessions are refused. What is odd about
+    the fit is printed.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 from biopose.assets import asset
 from biopose.errors import BioposeError, FileFormatError, ModelError
 from flows.pages.athlete import athlete
-from flows.pages.body import glb_of
+from flows.pages.body import glb_of, has_body
 from flows.pages.compare import compare
 from flows.pages.compare_groups import compare_chosen
 from flows.pages.exports import FORMATS, exportable, exported
@@ -35,7 +35,7 @@ from flows.pages.models import models, with_registry
 from flows.pages.night import first_night, night
 from flows.pages.page_cache import DependsOn, PageCache
 from flows.pages.questions import csv, question, questions
-from flows.pages.reader import Reader
+from flows.pages.reader import Reader, Row
 from flows.pages.security import REPORT_POLICY, protected
 from flows.pages.sign_in import SignIn
 from flows.pages.squad import squad
@@ -204,7 +204,7 @@ class _Site:
     def file(self, request: Request) -> Response:
         """A file of a trial, or a part of it."""
         name = request.path_params["file"]
-        found = self._trial_files(request).file(name)
+        found = self._described(request)[0].file(name)
         if found is None:
             raise HTTPException(404, "This trial has no such file.")
         self._record(request, f"file {name}", People(trials=(_trial_id(request),)), act="download")
@@ -218,9 +218,12 @@ class _Site:
 
     def body(self, request: Request) -> Response:
         """A trial's body and skeleton, animated."""
-        found = self._trial_files(request).file(TRIAL)
+        files, described = self._described(request)
+        found = files.file(TRIAL)
         if found is None:
             raise HTTPException(404, "The files of this trial are not in the home.")
+        if not has_body(files, described):
+            raise HTTPException(404, "A recording of markers or keypoints has a skeleton, and no body to be shown.")
         content = glb_of(found.path)
         self._record(request, "file body.glb", People(trials=(_trial_id(request),)), act="download")
         return Response(content, media_type="model/gltf-binary")
@@ -228,7 +231,7 @@ class _Site:
     def export(self, request: Request) -> Response:
         """A trial in another format."""
         wanted = request.path_params["format"]
-        files = self._trial_files(request)
+        files, _ = self._described(request)
         if wanted not in exportable(files):
             raise HTTPException(404, "This trial cannot be had in this format.")
         content = exported(files, wanted)
@@ -294,12 +297,14 @@ class _Site:
         if people != NOBODY and request.method == "GET":
             self.log.append_once(_visitor(request).name or LOCAL, act, what, people)
 
-    def _trial_files(self, request: Request) -> TrialFiles:
-        def folder(read: Reader, _: Mapping[str, str]) -> str:
-            return str(read.rows("trial_description", trial=_trial_id(request))[0]["artifacts"])
+    def _described(self, request: Request) -> tuple[TrialFiles, Row]:
+        """A trial's files, and its row of the query trial_description."""
 
-        artifacts, _ = self._ask(request, folder)
-        return TrialFiles(self.settings.home, artifacts)
+        def description(read: Reader, _: Mapping[str, str]) -> Row:
+            return read.rows("trial_description", trial=_trial_id(request))[0]
+
+        described, _ = self._ask(request, description)
+        return TrialFiles(self.settings.home, described["artifacts"]), described
 
     def _kept(
         self,
@@ -341,7 +346,9 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
     if isinstance(error, UnknownNameError) and error.kind in LINKS:
         links = [(name, LINKS[error.kind] + name) for name in error.nearest]
         message = message.partition("; nearest: ")[0] if links else message  # they are listed below
-    message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
+    if _visitor(request).teams is not None:
+        for folder in (settings.home, settings.home.resolve()):  # where the files of a trial are
+            message = message.replace(f"{folder}/", "")
     context = {"title": title, "message": message, "links": links}
     version = newest_version(settings.snapshot) if isinstance(error, UnknownNameError) else None
     return HTMLResponse(_html(request, "failure", context, version), status_code=status)

@@ -25,7 +25,6 @@ from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
-OTHER = "other"  # the activity of a trial whose manifest names none
 RECOGNITION = "activity_probability_"  # before an activity, in a trial's quality: a sentence of its own shows them
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
@@ -89,7 +88,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
     return {
         "title": trial_id,
         "trial": described,
-        "recognised": read.rows("recognised_activities", trial=trial_id) if described["activity"] == OTHER else [],
+        "recognised": read.rows("recognised_activities", trial=trial_id),
         "metrics": rows,
         "undefined": [row for row in metrics if row["metric"] not in DEFINITIONS],
         "sides": sides_of(rows),

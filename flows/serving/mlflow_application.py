@@ -17,6 +17,10 @@ from tasks.settings import Settings
 
 HEALTH = "/health"
 PROXIED = "mlflow-artifacts:/"  # where the server reads artifacts for its pages
+HOW = (
+    b"Log in first: HOME/prefect/login holds USER:PASSWORD. A client takes them from MLFLOW_TRACKING_USERNAME and "
+    b"MLFLOW_TRACKING_PASSWORD."
+)
 CHALLENGE = b'Basic realm="MLflow of BioPose: the login that HOME/prefect/login holds"'
 
 
@@ -30,6 +34,7 @@ def application() -> Application:
             "_MLFLOW_SERVER_ARTIFACT_ROOT": PROXIED,
             "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(settings.model_files),
             "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+            "_MLFLOW_IN_JOB_EXECUTOR": "false",  # else, where a shell has it set, the server would run code of scorers
         }
     )
     with without_garbage_collection():
@@ -59,7 +64,7 @@ class WithLogin:
         elif scope["type"] == "http":
             headers = [(b"www-authenticate", CHALLENGE), (b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": b"Log in first."})
+            await send({"type": "http.response.body", "body": HOW})
         else:
             await send({"type": "websocket.close", "code": 1008})
 

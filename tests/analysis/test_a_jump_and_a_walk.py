@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from biopose.analysis.activity_recognition import QUALITY
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.jump_metrics import NO_JUMP
 from biopose.analysis.trial_analysis import analyse_trial
@@ -64,6 +65,14 @@ def test_the_uncertainty_of_a_jump_is_that_of_its_moments(tmp_path: Path) -> Non
         GRAVITY_M_S2 * flight["value"] / 4 * flight["sd"], rel=1e-3
     )
     assert rows["knee_flexion_peak"]["sd"] is None
+
+
+def test_a_jump_that_is_declared_a_walk_is_measured_as_one_and_doubted(tmp_path: Path) -> None:
+    write_trial(jumper(), tmp_path, settings=SETTINGS, versions=VERSIONS)
+    walked = analyse_trial(tmp_path, activity="walk", cross_check_frames=0)
+    assert [note for note in walked.notes if note.startswith("ACTIVITY: declared as walk, but ")]
+    assert [one for one in walked.quality if one.name.startswith(QUALITY)]
+    assert not analyse_trial(tmp_path, activity="countermovement_jump", cross_check_frames=0).notes
 
 
 def test_one_who_does_not_rise_does_not_fly(tmp_path: Path) -> None:

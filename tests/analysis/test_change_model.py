@@ -52,6 +52,11 @@ def test_without_slopes_it_gives_the_published_estimates_too_and_a_warning(monke
     assert "athletes are taken to change alike" in found.notes[0]
 
 
+def test_what_statsmodels_warns_of_is_said_in_words_of_the_model() -> None:
+    found = change_over_time(simulated(4, athletes=6, sessions=3))  # of a boundary and of the Hessian
+    assert found.notes == (change_model.AT_LIMIT,)
+
+
 def test_intervals_hold_the_simulated_truth() -> None:
     """20 fits, of which fewer than 17 would be a chance of 1 in 60."""
     found = [change_over_time(simulated(seed, slope_sd=0.3)) for seed in range(20)]

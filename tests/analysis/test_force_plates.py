@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biopose.analysis.body_points import SIDES
 from biopose.analysis.force_plates import (
     THRESHOLD_N,
     PlateContact,
@@ -15,12 +16,14 @@ from biopose.analysis.force_plates import (
     plate_contacts,
 )
 from biopose.analysis.motion import Motion
-from biopose.analysis.plate_events import METHOD, plate_moments
+from biopose.analysis.plate_events import METHOD, PlateMoments, is_in_air, plate_moments
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from tests.analysis.motions import FOOT_Z_M, jump, walking
+from tests.analysis.running import contact_times_s, running
+from tests.analysis.test_running import JOG, RUN, SPRINT
 
 
 def contacts_of(path: Path) -> list[PlateContact]:
@@ -127,6 +130,25 @@ def test_a_foot_that_unloads_a_plate_without_moving_stays_on_it() -> None:
     moments = plate_moments(motion, standing)
     assert (moments.contacts, moments.contradicted) == (3, 0)
     assert not any(moments.off_s.values())
+
+
+def test_plates_of_which_few_contacts_are_contradicted_are_not_said_to_be_unused() -> None:
+    """Somebody stands on them, so that no moment is found."""
+    few = PlateMoments({"left": [], "right": []}, {"left": [], "right": []}, 0.001, 5, 1, contradicted=1)
+    assert few.notes() == []
+    assert len(replace(few, contradicted=2).notes()) == 1
+
+
+@pytest.mark.parametrize("style", [JOG, RUN, SPRINT], ids=["jog", "run", "sprint"])
+@pytest.mark.parametrize("rate_hz", [50.0, 200.0])
+def test_a_runners_contacts_are_none_of_feet_in_the_air(style: dict[str, float], rate_hz: float) -> None:
+    one = running(**style, rate_hz=rate_hz, duration_s=2.0)
+    for side in SIDES:
+        for on_s, off_s in contact_times_s(style["stride_s"], style["contact_s"], side=side):
+            if one.time_s[0] <= on_s and off_s <= one.time_s[-1]:
+                middle = int(np.searchsorted(one.time_s, (on_s + off_s) / 2))
+                place_m = one.foot_points_m[side][middle][:, [0, 2]].mean(axis=0)
+                assert not is_in_air(one, PlateContact(on_s, off_s, place_m, on_s, off_s), side)
 
 
 @pytest.mark.parametrize("late_s", [-0.15, 0.15])

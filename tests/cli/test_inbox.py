@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from biopose.cli.inbox import inbox
+from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trc import write_trc
 from tests.video.filming import film
 
 MANIFEST = """\
@@ -125,6 +128,25 @@ def test_a_file_that_is_no_video_is_found_before_the_night(tmp_path: Path) -> No
     result = run("check", tmp_path)
     assert "  refused  blue/jumps/jump  (video)" in result.stdout
     assert "is a text, not a video" in result.stdout
+
+
+def test_names_that_differ_in_case_alone_are_noted(tmp_path: Path) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps", more='[[athlete]]\nid = "Ann"\nheight_m = 1.8\nconsent = true\n')
+    result = run("check", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "Note: blue/Ann and blue/ann differ in upper and lower case alone, and are stored" in result.stdout
+
+
+def test_an_athletes_model_that_cannot_be_read_is_found_before_the_night(tmp_path: Path) -> None:
+    manifest = session(tmp_path / "blue" / "jumps", "jumps")
+    text = manifest.read_text().replace("consent = true", 'consent = true\nmodel = "ann.osim"')
+    manifest.write_text(text.replace('file = "jump.mp4"', 'markers = "jump.trc"'))
+    recording = MarkerTrajectories(np.arange(3) / 100, ("LASI",), np.ones((3, 1, 3)))
+    write_trc(manifest.with_name("jump.trc"), recording)
+    manifest.with_name("ann.osim").write_text("<OpenSimDocument>")
+    result = run("check", tmp_path)
+    assert "  refused  blue/jumps/jump  (markers)" in result.stdout
+    assert "ann.osim" in result.stdout
 
 
 def test_an_inbox_without_manifests_says_how_to_make_one(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_an_error_about_the_recording_names_it(person: SyntheticPerson, tmp_path
         lambda: solve(person, tmp_path / "q.mot", markers=trial),
         lambda: scale_files(trial, person.generic, tmp_path / "s.osim", height_m=1.8, mass_kg=None),
     ):
-        with pytest.raises(ModelError, match=r"millimetres\.trc: the markers are spread .* is the unit"):
+        with pytest.raises(ModelError, match=r"millimetres\.trc: the markers are spread .* is the file's unit right"):
             work()
 
 

@@ -79,6 +79,7 @@ def test_faults_are_named_with_frames_markers_and_millimetres() -> None:
         "OUTLYING: A, B in frames 3 and 7 to 9 (up to 84 mm off); left out there",
         "POOR FIT in frames 80 to 90: up to 84 mm RMS, which no few markers explain; do not trust these frames",
         "frames are counted from 0",
+        "what is missing is nan in the .mot; fill it before OpenSim's own viewer or tools read it",
     ]
     assert any("kept as recorded" in line for line in summary_of_ik(faults=faults, outliers="kept").lines())
 

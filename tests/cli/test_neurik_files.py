@@ -316,7 +316,7 @@ def test_uneven_times(recording: MarkerTrajectories, tmp_path: Path) -> None:
 
 
 def test_a_wrong_unit(recording: MarkerTrajectories, tmp_path: Path) -> None:
-    message = r"t\.trc: the markers are spread .* is the unit"
+    message = r"t\.trc: the markers are spread .* is the file's unit right"
     refused(replace(recording, positions_m=1000 * recording.positions_m), tmp_path, message)
 
 

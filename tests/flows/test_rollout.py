@@ -142,7 +142,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     assert [one["to"] for one in found["transitions"]] == [
         *("register", "shadow", "shadow", "compare", "gate", "stopped")
     ]
-    assert Path(found["page"]).read_text().count("<svg") == SAMPLE
+    assert Path(found["page"]).read_text().count("<svg") == 2 * SAMPLE  # two coordinates of each
     assert sorted((home / "artifacts/perceived").rglob("*.parquet")) == perceived
     assert sorted((home / "artifacts/motions").iterdir()) == motions
     snapshot = home / "warehouse.snapshot.duckdb"

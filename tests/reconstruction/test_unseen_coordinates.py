@@ -9,6 +9,7 @@ from biopose.reconstruction.motion_gauss_newton import refine_motion
 from biopose.reconstruction.unseen_coordinates import (
     MEAN_DEG,
     SD_DEG,
+    held_note,
     unseen_columns,
     with_unseen_at_their_means,
     with_unseen_sd,
@@ -41,6 +42,11 @@ def test_they_are_the_same_in_a_mirror_and_all_else_stays() -> None:
     sd = with_unseen_sd(np.zeros_like(q), NAMES)
     assert (sd[:, unseen_columns(NAMES)] > np.radians(9)).all()
     assert not sd[:, seen].any()
+
+
+def test_they_are_named() -> None:
+    assert held_note(NAMES).endswith(": pro_sup_r, wrist_flex_r, wrist_dev_r, pro_sup_l, wrist_flex_l, wrist_dev_l")
+    assert held_note(["knee_angle_r"]) == ""
 
 
 def test_a_fit_does_not_move_them() -> None:

@@ -1,5 +1,6 @@
 """Everything that a measured video becomes, from a real file."""
 
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -34,7 +35,13 @@ def film(people: list[PersonMeasurement], video: Path) -> None:
 
 
 def write(
-    people: list[PersonMeasurement], video: Path, out: Path, *, intact: Path | None = None, **overlay: Any
+    people: list[PersonMeasurement],
+    video: Path,
+    out: Path,
+    *,
+    intact: Path | None = None,
+    activity: str = "other",
+    **overlay: Any,
 ) -> list[Path]:
     """The files; of a video that cannot be read, the information is of an intact one."""
     return write_outputs(
@@ -42,7 +49,7 @@ def write(
         video=video,
         out=out,
         info=probe_video(intact or video),
-        activity="other",
+        activity=activity,
         cross_check_frames=2,
         settings=SETTINGS,
         versions=VERSIONS,
@@ -144,6 +151,14 @@ def test_without_an_overlay_an_earlier_one_is_removed_and_the_report_lists_the_w
     assert "<img" not in report
     assert "The worst frames" in report
     assert "frame 4, 0.16 s" in report
+
+
+def test_a_declared_activity_that_the_motion_is_not_is_said_of_that_person(video: Path, tmp_path: Path) -> None:
+    write([measured()], video, tmp_path, activity="walk", overlay=False)
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    (note,) = (one for one in summary["people"][0]["notes"] if one.startswith("ACTIVITY: "))
+    assert "declared as walk, but " in note
+    assert note in html.unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
 def test_an_overlay_has_the_height_that_is_asked_for(video: Path, tmp_path: Path) -> None:

@@ -187,6 +187,8 @@ def test_numbers_without_pictures_are_measured_and_pictures_that_may_show_them_r
     left = {path.parent.parent.name for name in PICTURES for path in settings.artifacts.rglob(name)}
     assert left == {"cid", "dan"}
     assert remove_pictures(settings, record.without_pictures, trials={}) == RemovedPictures(0, 0)
+    of_erased = remove_pictures(settings, (), trials={}, sessions=["blue/walks"])
+    assert of_erased == RemovedPictures(own=0, others=len(PICTURES))
 
 
 def test_bystanders_are_blurred_in_a_team_with_somebody_who_agreed_to_no_pictures(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dask
+import httpx
 import pytest
 from distributed import Client, LocalCluster, Security
 
 from biopose.trial import Clip, Subject, Trial
-from tasks.dask_pool import DaskPool, _local_cluster
+from tasks.dask_pool import LOCAL, DaskPool, _local_cluster
 from tasks.faults import EngineError, as_input_error
 from tasks.methods import PinnedMethod
 
@@ -36,8 +38,14 @@ def test_a_call_ends_where_no_worker_is_left_and_none_starts(
 
 
 def test_who_has_not_its_key_cannot_drive_a_cluster_that_is_started_here(tmp_path: Path) -> None:
-    with _local_cluster(1, folder=tmp_path, imports=()) as cluster, Client(cluster, set_as_default=False) as client:
+    with (
+        dask.config.set(LOCAL),
+        _local_cluster(1, folder=tmp_path, imports=()) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
         assert client.submit(abs, -1).result() == 1
+        page = f"http://127.0.0.1:{cluster.scheduler.http_server.port}/info/main/workers.html"
+        assert httpx.get(page, trust_env=False).status_code == 404
         address = cluster.scheduler_address
         assert address.startswith("tls://127.0.0.1:")
         for stranger in (None, Security.temporary()):

@@ -98,7 +98,7 @@ def test_a_trial_or_session_disappears_at_once_and_comes_back_as_it_was(
     ("arguments", "code", "message"),
     [
         (("blue/2026-11-25-jumps/jump",), 1, "there is no trial or session 'blue/2026-11-25-jumps/jump'; nearest"),
-        (("--restore", "blue/none"), 1, "no deleted trial can be restored"),
+        (("--restore", "blue/none"), 1, "no deleted trial can be restored here: `biopose delete --list`"),
         ((), 2, "give a trial or a session, or --list"),
         (("--list", JUMP.trial_id), 2, "--list"),
         ((JUMP.trial_id, "blue/none"), 1, "there is no trial or session 'blue/none'"),

@@ -51,7 +51,7 @@ def test_a_home_in_order_has_nothing_to_do(settings: Settings) -> None:
 
 def test_a_night_that_did_not_happen_or_failed_is_reported(settings: Settings) -> None:
     found = findings(settings)["last ingest"]
-    assert (found.ok, found.found) == (True, "no log of one is there; the warehouse was last loaded 0 hours ago")
+    assert (found.ok, found.found) == (True, "no log of one is there; the warehouse was last loaded 0 minutes ago")
     with opened_for_writing(settings.warehouse) as connection:
         connection.execute("UPDATE load_record SET loaded_at = loaded_at - INTERVAL 49 HOURS")
     publish_snapshot(settings.warehouse, settings.snapshot)
@@ -60,7 +60,7 @@ def test_a_night_that_did_not_happen_or_failed_is_reported(settings: Settings) -
     with ingest_log(settings, started_by="biopose ingest") as night:
         night.write("ended", summary="2 stored")
     found = findings(settings)["last ingest"]
-    assert (found.ok, found.found) == (True, "began 0 hours ago; 2 stored")
+    assert (found.ok, found.found) == (True, "began 0 minutes ago; 2 stored")
     (file,) = settings.logs.glob("ingest-*.log")
     began = json.loads(file.read_text().splitlines()[0])["at"]
     earlier = (datetime.fromisoformat(began) - timedelta(hours=49)).isoformat()
@@ -77,7 +77,7 @@ def test_a_run_without_its_files_is_named_and_a_folder_without_its_run_counted(s
     found = findings(settings)["files"]
     assert not found.ok
     assert found.found == (
-        f"of 1 runs 1 lack files: {run.relative_to(settings.home)}; 1 finished folders are not in the warehouse"
+        f"of 1 runs 1 lacks files: {run.relative_to(settings.home)}; finished folders that are not in the warehouse: 1"
     )
 
 
@@ -85,12 +85,12 @@ def test_a_parquet_file_of_frames_that_is_missing_or_cut_off_is_named(settings: 
     assert findings(settings)["frames"].found == "all in the database"
     archive_frames(settings.warehouse, from_frames=1)
     publish_snapshot(settings.warehouse, settings.snapshot)
-    assert findings(settings)["frames"].found == "of 1 Parquet files 0 are missing or cut off"
+    assert findings(settings)["frames"].found == "of 1 Parquet files none missing or cut off"
     (file,) = (settings.home / "kinematics").rglob("*.parquet")
     file.write_bytes(file.read_bytes()[:100])
     found = findings(settings)["frames"]
     assert not found.ok
-    assert found.found == f"of 1 Parquet files 1 are missing or cut off: {file.relative_to(settings.home)}"
+    assert found.found == f"of 1 Parquet files 1 missing or cut off: {file.relative_to(settings.home)}"
     assert "from a backup" in found.remedy
 
 

@@ -68,6 +68,10 @@ def test_promoted_numbers_are_shown_and_rolled_back_those_of_before_are_exactly(
         assert [one.to_state for one in transitions(connection, 1)][-3:] == ["promote", "watch", "stopped"]
     with pytest.raises(ReleaseError, match="no release to go back to"):
         roll_back(settings, reason="again")
+    with pytest.raises(DoneAlreadyError, match=r"for this reason at 2\d{3}-.* nothing was done since"):
+        roll_back(settings, reason="knees jump")
+    promote(settings, reason="another look")
+    assert roll_back(settings, reason="knees jump") == target  # as something was done since
 
 
 @pytest.mark.parametrize("is_done", [False, True])
@@ -87,7 +91,9 @@ def test_a_promotion_and_a_rollback_that_were_killed_are_completed_by_running_th
         with opened_for_reading(settings.snapshot) as connection:
             assert len(acts(connection)) == number
     assert number == 3  # the first, each once
-    assert {one.act for one in AuditLog(settings.home).entries()} == {"promote", "roll back"}
+    entries = list(AuditLog(settings.home).entries())
+    assert {one.act for one in entries} == {"promote", "roll back"}
+    assert ["nothing was left to do" in one.what for one in entries] == [False, True] * 2
 
 
 @pytest.fixture

@@ -23,7 +23,12 @@ for _ in range(8):
     TEXT = f"regexp_replace({TEXT}, '(a|b)*c', 'x', 'g')"
 ONE_BLOCK = f"SELECT length({TEXT})"  # heeds no interruption, and takes a while
 COMPUTING_S = 1.0  # of processor time once the warehouse is open
-CLI = "from flows.cli.main import main; main()"
+CLI = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a script's background command ignores
+from flows.cli.main import main
+main()
+"""
 
 
 @pytest.mark.parametrize("sql", [ENDLESS, "FROM range(100000000000)"])

@@ -185,6 +185,8 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     flights = [("take_off", "both", 0.1 * n) for n in range(1, 8)]  # of a run: no jumps
     lost = [("step_count", "none", None, None, "At least 3: the left foot in frames 4 to 9 may strike unobserved.")]
     trials.append(SyntheticTrial("walk", session=last.session, date=last.date, activity="walk", metrics=lost))
+    cut = [("jump_count", "none", None, None, "The recording ends in that flight.")]
+    trials.append(SyntheticTrial("cut", session=last.session, date=last.date, metrics=cut))
     trials.append(SyntheticTrial("run", session=last.session, date=last.date, activity="run", events=flights))
     found = rows(published(tmp_path, trials), "workload_by_week", athlete="blue/ann")
     assert [row["week"].isoformat() for row in found] == [
@@ -197,6 +199,7 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     assert [row["jumps"] for row in found] == jumps
     assert [row["steps"] for row in found] == [2] * 5
     assert [row["trials_without_step_count"] for row in found] == [0, 0, 0, 0, 1]
+    assert [row["trials_without_jump_count"] for row in found] == [0, 0, 0, 0, 1]
     assert [row["trials_with_deep_landing"] for row in found] == [0, 1, 1, 1, 1]
     assert [row["chronic_weeks"] for row in found] == [0, 1, 2, 3, 4]
     assert [row["jumps_acute_to_chronic"] for row in found] == [None, None, None, 4 / 2, 1 / 2.5]

@@ -99,20 +99,37 @@ def test_a_trend_goes_month_by_month(snapshot: Path) -> None:
 
 def test_trials_of_no_named_activity_have_what_they_look_like(tmp_path: Path) -> None:
     likely = ({"walk": 0.9, "run": 0.06, "other": 0.04}, {"squat": 0.5, "other": 0.4}, {"other": 0.97}, {})
-    for number, one in enumerate(likely):
-        trial = SyntheticTrial(f"a{number}", activity="other", likely=one)
+    doubted, agreed = ("squat", {"countermovement_jump": 0.92}), ("walk", dict[str, float]())
+    for number, (activity, one) in enumerate([*(("other", one) for one in likely), doubted, agreed]):
+        trial = SyntheticTrial(f"a{number}", activity=activity, likely=one)
         load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / trial.name))
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
     found = run_query(tmp_path / "snapshot.duckdb", "recognised_activities", {})
     rows = {row["trial_id"][-2:]: row for row in found.iter_rows(named=True)}
-    assert list(rows) == ["a2", "a0", "a1", "a3"]
+    assert list(rows) == ["a2", "a4", "a0", "a1", "a3"]
+    assert (rows["a4"]["activity"], rows["a4"]["recognised"]) == ("squat", "countermovement_jump")
     assert (rows["a0"]["recognised"], rows["a0"]["probability"], rows["a0"]["or_else"]) == ("walk", 0.9, "run")
     assert [row["judgement"] for row in rows.values()] == [
         "none of the activities",
+        'set activity = "countermovement_jump" in session.toml',
         'set activity = "walk" in session.toml',
         "not sure; look at it",
         "not known",
     ]
+
+
+def test_what_does_not_move_is_held_and_has_no_range(tmp_path: Path) -> None:
+    """Such as forearm rotation on film, or anything in a single frame."""
+    trial = SyntheticTrial(time_s=np.zeros(1), activity="walk", cycles=[("right", 1, 1.0, None)])
+    load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / trial.name))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    asked = {"coordinate": "pro_sup_r_deg"}
+    (row,) = run_query(tmp_path / "snapshot.duckdb", "coordinate_range", asked).iter_rows(named=True)
+    assert row["mean_range"] is None
+    assert row["mean_lowest"] == row["mean_highest"]
+    (stride,) = run_query(tmp_path / "snapshot.duckdb", "coordinate_by_cycle", asked).iter_rows(named=True)
+    assert stride["lowest"] == stride["highest"] == row["mean_lowest"]
+    assert [stride[name] for name in ("range", "range_sd", "lowest_velocity", "velocity_sd")] == [None] * 4
 
 
 def test_sides_are_compared(snapshot: Path) -> None:

@@ -5,7 +5,8 @@
 --   without a side takes the right's strides and events. Velocities, a second, are of neighbouring frames (central differences
 --   of the filtered coordinate). Each _sd is of its own frame, so that of an extreme is a little too small; range_sd is as
 --   if both extremes erred independently, and velocity_sd as if all of the coordinate's deviation varied through the trial,
---   alike over 0.1 s: both at most that. hip, knee and ankle have sampled deviations in the query cycles.
+--   alike over 0.1 s: both at most that. hip, knee and ankle have sampled deviations in the query cycles. Range and velocities
+--   of a coordinate that does not move at all are null: it is held, as are forearm rotation and wrists on film.
 -- coordinate: measured column of kinematics, such as pelvis_list_deg
 -- event: one of event.event, such as foot_off, the first in a cycle = none
 -- activity: one of trial.activity = any
@@ -97,13 +98,13 @@ SELECT
     arg_min(value, abs(time_s - stretch.end_s)) AS at_end,
     min(value) AS lowest,
     max(value) AS highest,
-    highest - lowest AS range,
+    nullif(highest - lowest, 0) AS range,
     arg_min(sd, value) AS lowest_sd,
     arg_max(sd, value) AS highest_sd,
-    sqrt(lowest_sd ** 2 + highest_sd ** 2) AS range_sd,
-    min(velocity) AS lowest_velocity,
-    max(velocity) AS highest_velocity,
-    arg_max(velocity_sd, abs(velocity)) AS velocity_sd,
+    if(range IS NULL, NULL, sqrt(lowest_sd ** 2 + highest_sd ** 2)) AS range_sd,
+    if(range IS NULL, NULL, min(velocity)) AS lowest_velocity,
+    if(range IS NULL, NULL, max(velocity)) AS highest_velocity,
+    if(range IS NULL, NULL, arg_max(velocity_sd, abs(velocity))) AS velocity_sd,
     count(*) AS frames,
     regexp_extract($coordinate, '_(deg|m)$', 1) AS unit
 FROM stretch

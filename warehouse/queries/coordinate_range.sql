@@ -1,6 +1,7 @@
 -- Range and extremes of a coordinate straight from the frames, by athlete and activity; poor frames left out.
 -- Grain: an athlete, activity and method of measuring.
--- Note: cameras and releases are those of the trials.
+-- Note: cameras and releases are those of the trials. A trial in which the coordinate does not move at all has no range, and
+--   none enters mean_range: it is held there, as are forearm rotation and wrists on film, which no keypoint shows.
 -- coordinate: column of kinematics, such as knee_angle_r_deg
 -- least_quality: number, 0 to 1, of a frame = 0.5
 -- Example: --param coordinate=knee_angle_r_deg
@@ -20,7 +21,7 @@ SELECT
     trial_range.athlete_id,
     trial_range.activity,
     trial.method,
-    avg(highest - lowest) AS mean_range,
+    avg(nullif(highest - lowest, 0)) AS mean_range,
     avg(lowest) AS mean_lowest,
     avg(highest) AS mean_highest,
     count(*) AS trials,

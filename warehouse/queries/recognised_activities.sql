@@ -1,9 +1,10 @@
--- Trials whose manifest names no activity, with what their motion most looks like, the surest first.
--- Grain: a trial of the activity other.
+-- Trials whose manifest names no activity, or one that the motion surely is not, with what the motion most looks like, the
+--   surest first.
+-- Grain: a trial of the activity other, or of one that its motion contradicts.
 -- Note: probability is how sure that is, of 1; other is a motion that is none of the activities. Events and metrics of an
 --   activity come once session.toml names it. Trials have none where positions are not known, as of a camera that moves,
 --   or where an earlier version measured them.
--- Empty: no trial has the activity other.
+-- Empty: no trial has the activity other, or contradicts its own.
 -- team: one of trial.team_id = any
 -- trial: one of trial.trial_id = any
 -- Example: --param team=blue
@@ -14,13 +15,14 @@ WITH likely AS (
         value AS probability,
         row_number() OVER (PARTITION BY trial_id ORDER BY value DESC, name) AS place
     FROM quality
-    WHERE starts_with(name, 'activity_probability_')
+    WHERE starts_with(name, 'activity_probability_') AND $trial IN (trial_id, 'any')
 )
 
 SELECT
     trial.trial_id,
     trial.athlete_id,
     trial.session_date,
+    trial.activity,
     likeliest.activity AS recognised,
     likeliest.probability,
     following.activity AS or_else,
@@ -34,5 +36,8 @@ SELECT
 FROM trial
 LEFT JOIN likely AS likeliest ON likeliest.trial_id = trial.trial_id AND likeliest.place = 1
 LEFT JOIN likely AS following ON following.trial_id = trial.trial_id AND following.place = 2
-WHERE trial.activity = 'other' AND $team IN (trial.team_id, 'any') AND $trial IN (trial.trial_id, 'any')
+WHERE
+    (trial.activity = 'other' OR likeliest.activity IS NOT NULL)
+    AND $team IN (trial.team_id, 'any')
+    AND $trial IN (trial.trial_id, 'any')
 ORDER BY likeliest.probability DESC NULLS LAST, trial.trial_id;

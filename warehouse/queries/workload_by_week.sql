@@ -2,8 +2,8 @@
 --   jumps and steps to the weeks before (acute to chronic).
 -- Grain: an athlete and a week (from Monday) with trials.
 -- Note: steps are foot strikes in walking, running and sprinting. trials_without_step_count are those in which steps may be
---   missing, since a foot was not observed: steps are then at least so many. methods are those by which the week's trials
---   were measured; they do not find the same events. The flights of running and sprinting are no jumps, nor is the step off
+--   missing, since a foot was not observed: steps are then at least so many; trials_without_jump_count likewise, such as a
+--   recording that ends in a flight. methods are those by which the week's trials were measured; they do not find the same events. The flights of running and sprinting are no jumps, nor is the step off
 --   a box; a deep landing is that of a trial's longest jump, or in a drop jump that off the box. Counts only what was
 --   filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of the four weeks before that
 --   have trials, the week itself left out (Lolli et al. 2019, Br J Sports Med 53:921), and is null with fewer than
@@ -30,9 +30,12 @@ counted AS (
 ),
 
 not_counted AS (
-    SELECT trial_id, 1 AS trials_without_step_count
+    SELECT
+        trial_id,
+        max((metric = 'step_count')::INTEGER) AS trials_without_step_count,
+        max((metric = 'jump_count')::INTEGER) AS trials_without_jump_count
     FROM metric
-    WHERE metric = 'step_count' AND value IS NULL
+    WHERE metric IN ('step_count', 'jump_count') AND value IS NULL
     GROUP BY trial_id
 ),
 
@@ -52,6 +55,7 @@ weekly AS (
         coalesce(sum(steps), 0)::BIGINT AS steps,
         coalesce(sum(trials_without_step_count), 0)::BIGINT AS trials_without_step_count,
         coalesce(sum(jumps), 0)::BIGINT AS jumps,
+        coalesce(sum(trials_without_jump_count), 0)::BIGINT AS trials_without_jump_count,
         coalesce(sum(trials_with_deep_landing), 0)::BIGINT AS trials_with_deep_landing,
         distinct_names(list(method)) AS methods
     FROM filmed
@@ -82,6 +86,7 @@ SELECT
     steps,
     trials_without_step_count,
     jumps,
+    trials_without_jump_count,
     trials_with_deep_landing,
     chronic_weeks,
     CASE WHEN chronic_weeks >= $least_weeks::INTEGER THEN chronic_steps END AS chronic_steps,

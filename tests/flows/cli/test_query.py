@@ -142,6 +142,7 @@ def test_the_list_names_every_query_with_its_parameters(home: Path) -> None:
         (("coordinate_range", "--param", "coordinate=tail_deg"), 1, "such as knee_angle_r_deg"),
         (("--sql", "SELEKT 1"), 1, "syntax error"),
         (("--sql", "DELETE FROM team"), 1, "read-only"),
+        (("--sql", "DELETE FROM trial"), 1, "queries are read-only"),  # a view
         (("--sql", "SELECT * FROM read_text('/etc/hostname')"), 1, "disabled by configuration"),
     ],
 )

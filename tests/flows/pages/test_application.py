@@ -321,10 +321,10 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
         reply = client.get("/night")
         assert (reply.status_code, "biopose ingest INBOX" in reply.text) == (503, True)
         assert client.get("/about").status_code == 200
-        for count, frames in enumerate((40, 1), start=1):
+        for count, (frames, activity) in enumerate(((40, "other"), (1, "walk")), start=1):
             likely = {"countermovement_jump": 0.91, "other": 0.05}
             trial = SyntheticTrial(
-                name := f"jump{count}", activity="other", likely=likely, time_s=np.arange(frames) / 50
+                name := f"jump{count}", activity=activity, likely=likely, time_s=np.arange(frames) / 50
             )
             load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
@@ -334,6 +334,7 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
             assert ("too few frames" in page) == (frames == 1)
             assert "most looks like countermovement jump, with probability 0.91, or else none of" in page
             assert "set activity = &#34;countermovement_jump&#34; in session.toml for its events" in page
+            assert ("session.toml names walk, which this motion surely is not" in page) == (activity == "walk")
             assert "activity probability" not in page
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
@@ -46,6 +48,24 @@ def test_a_first_night_that_stored_nothing_shows_its_quarantine_to_the_teams_of_
         assert sign_in(visitor, tokens[team]) == 303
         reply = visitor.get("/night")
         assert (reply.status_code, shown in reply.text, "red/" in reply.text) == (status, True, False)
+
+
+def test_what_a_trial_has_no_body_for_names_no_folder_of_the_server(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").symlink_to(tmp_path / "disk")
+    settings = Settings(home=tmp_path / "home")
+    for person, recording in (("blue/ann", "markers"), ("blue/bob", "video")):
+        record = trial_of(person).record
+        record["trial"]["recording"] = recording
+        folder = trial_of(person).write(settings.home / record["run"]["artifacts"])
+        pq.write_table(pa.table({"frame": [0]}), folder / "trial.parquet")
+        load_trial(settings.warehouse, record, folder)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    visitor = TestClient(application(settings, public_names=NAMES), follow_redirects=False)
+    assert sign_in(visitor, Users(settings.home).add("coach", ["blue"])) == 303
+    for name, problem in (("jump_ann", "has a skeleton, and no body"), ("jump_bob", "trial.parquet: ")):
+        reply = visitor.get(f"/trial/{trial_of('blue/ann').trial_id.rpartition('/')[0]}/{name}/body.glb")
+        assert (reply.status_code, problem in reply.text, str(tmp_path) in reply.text) == (404, True, False)
 
 
 @pytest.mark.parametrize("page", ["/", "/squad", "/questions", "/trial/blue/day/jump"])

@@ -1,0 +1,42 @@
+"""Whether a motion can be the activity that is declared: events and metrics of another one are wrong however they look.
+
+It is measured as declared all the same, and said. Nothing is said of throws and kicks, in which anything may be done
+besides, nor between activities of one kind: a sprint begins as a run, and a drop jump's drop may not be recorded.
+"""
+
+from __future__ import annotations
+
+from biopose.analysis.activity_recognition import OTHER_ACTIVITY, SURE, activity_probabilities
+from biopose.analysis.flights import NEVER_IN_FLIGHT, free_falls_s
+from biopose.analysis.motion import Motion
+
+KIND = {
+    "walk": "walk",
+    "run": "run",
+    "sprint": "run",
+    "squat": "squat",
+    "countermovement_jump": "jump",
+    "drop_jump": "jump",
+}
+JUMP_S = 0.2  # of free fall: a jump of 5 cm; contacts of a walk that are not recognised leave none
+
+
+def contradiction(motion: Motion, *, activity: str) -> str | None:
+    """A sentence where a motion is surely of another kind than the activity; None else, or where too little is known.
+
+    Args:
+        motion: the trial.
+        activity: as declared.
+    """
+    if activity not in KIND:
+        return None
+    probabilities = activity_probabilities(motion) or {OTHER_ACTIVITY: 1.0}
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    said = f"ACTIVITY: declared as {activity}, "
+    if probabilities[likeliest] >= SURE and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
+        return f"{said}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
+    falls_s = free_falls_s(motion) if activity in NEVER_IN_FLIGHT else []
+    for start_s, end_s in falls_s:
+        if end_s - start_s >= JUMP_S:
+            return f"{said}but the body falls freely from {start_s:.2f} to {end_s:.2f} s, as in a jump"
+    return None

@@ -20,7 +20,7 @@ import psutil
 from flows.serving.ingest_server import ingest_server
 from flows.serving.programs import PREFECT_APPLICATION
 from tasks.audit import AuditLog
-from tasks.settings import Settings
+from tasks.settings import Settings, responds
 from tests.benchmarks import promotions
 from tests.benchmarks.kills import (
     KILLED,
@@ -53,6 +53,7 @@ COMMANDS = {
 }
 BEN = '\n[[athlete]]\nid = "ben"\nheight_m = 1.70\nconsent = true\n'
 FRAMES = 20  # of each recording
+SERVER_STARTS_S = 60.0
 KEPT = ("artifacts", "reports", "quarantine", "golden")  # folders of a home whose files are compared
 
 
@@ -222,6 +223,8 @@ class KilledActs:
                 ended = KILLED if any(killed) else ended
             if victim == POWER and ended == KILLED:
                 self._restore_power()
+            if victim == SERVER:
+                _wait_for_prefect()
             repeated = in_a_process(partial(work, copy))
             after = in_a_process(partial(state, Settings.load(copy)))
         if victim != WRITE:
@@ -310,6 +313,15 @@ class KilledActs:
                     repeated = {"failed": str(error)}
                 after = in_a_process(partial(state, Settings.load(copy)))
         return Outcome(act, victim, after_s, at_s == at_s, faults(repeated, after, whole))
+
+
+def _wait_for_prefect() -> None:
+    """Until the killed server is up again: `biopose ingest` waits for its own, too, before a flow begins."""
+    end_s = time.monotonic() + SERVER_STARTS_S
+    while not responds(f"{os.environ['PREFECT_API_URL']}/health"):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"Prefect's server is not up again after {SERVER_STARTS_S:g} s")
+        time.sleep(0.1)
 
 
 def _recordings(inbox: Path) -> Path:

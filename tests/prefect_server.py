@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.serving.ingest_server import temporary_server
 from tasks.environment import prepare_environment
 from tasks.prefect_login import prefect_login
-from tasks.settings import Settings
+from tasks.settings import Settings, responds
+
+STARTS_S = 60.0
 
 
 @contextmanager
@@ -22,3 +25,12 @@ def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
         wait_until_ready()
         login = prefect_login(settings.prefect_login)
         yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
+
+
+def wait_until_up_again(api_url: str) -> None:
+    """Wait for a server that was killed, as `biopose ingest` waits for its own before a flow begins."""
+    end_s = time.monotonic() + STARTS_S
+    while not responds(f"{api_url}/health"):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"{api_url} does not respond after {STARTS_S:g} s")
+        time.sleep(0.1)

@@ -20,7 +20,7 @@ import psutil
 from flows.serving.ingest_server import ingest_server
 from flows.serving.programs import PREFECT_APPLICATION
 from tasks.audit import AuditLog
-from tasks.settings import Settings, responds
+from tasks.settings import Settings
 from tests.benchmarks import promotions
 from tests.benchmarks.kills import (
     KILLED,
@@ -39,6 +39,7 @@ from tests.commands import run as run_command
 from tests.flows.cluster import certificate_of_this_machine, dask_cluster, dask_tls
 from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
 from tests.marker_recordings import HEAD, TRIAL, laboratory, swinging_markers, written_trc
+from tests.prefect_server import wait_until_up_again
 from tests.tasks.registry import make_home
 from warehouse.content import content_rows
 
@@ -53,7 +54,6 @@ COMMANDS = {
 }
 BEN = '\n[[athlete]]\nid = "ben"\nheight_m = 1.70\nconsent = true\n'
 FRAMES = 20  # of each recording
-SERVER_STARTS_S = 60.0
 KEPT = ("artifacts", "reports", "quarantine", "golden")  # folders of a home whose files are compared
 
 
@@ -224,7 +224,7 @@ class KilledActs:
             if victim == POWER and ended == KILLED:
                 self._restore_power()
             if victim == SERVER:
-                _wait_for_prefect()
+                wait_until_up_again(os.environ["PREFECT_API_URL"])
             repeated = in_a_process(partial(work, copy))
             after = in_a_process(partial(state, Settings.load(copy)))
         if victim != WRITE:
@@ -313,15 +313,6 @@ class KilledActs:
                     repeated = {"failed": str(error)}
                 after = in_a_process(partial(state, Settings.load(copy)))
         return Outcome(act, victim, after_s, at_s == at_s, faults(repeated, after, whole))
-
-
-def _wait_for_prefect() -> None:
-    """Until the killed server is up again: `biopose ingest` waits for its own, too, before a flow begins."""
-    end_s = time.monotonic() + SERVER_STARTS_S
-    while not responds(f"{os.environ['PREFECT_API_URL']}/health"):
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"Prefect's server is not up again after {SERVER_STARTS_S:g} s")
-        time.sleep(0.1)
 
 
 def _recordings(inbox: Path) -> Path:

@@ -35,7 +35,7 @@ from tasks.settings import Settings
 from tests.benchmarks.kills import EVERY, VICTIMS, kill, named
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, start_ingest
 from tests.marker_recordings import swinging_markers, written_trc
-from tests.prefect_server import prefect_server
+from tests.prefect_server import prefect_server, wait_until_up_again
 from warehouse.api import open_home
 from warehouse.connection import opened_for_reading
 from warehouse.content import FACTS, content_rows
@@ -142,6 +142,7 @@ class Nights:
             else:
                 kill(process, self.home, victim=victim, after_s=after_s)
             process.communicate(timeout=600)
+            wait_until_up_again(self.server["BIOPOSE_PREFECT_API_URL"])
         expected = 3 if fault in BROKEN else 0
         run_ingest(self.inbox, self.home, "--method", "keypoint_fit", expect=expected, server=self.server)
         if fault in BROKEN:  # whoever looks in the morning takes it out of the session

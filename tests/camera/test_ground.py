@@ -51,7 +51,7 @@ def test_one_standing_place_leaves_up_to_the_prior_and_gives_the_height() -> Non
     assert ground.height_m == pytest.approx(-1.1, abs=0.02)
 
 
-@pytest.mark.parametrize("on_box", [60, 140])
+@pytest.mark.parametrize("on_box", [60, 140, 175])
 def test_of_a_box_and_the_floor_the_floor_is_the_ground_even_with_fewer_contacts(on_box: int) -> None:
     up, rng = tilted(4, 2), np.random.default_rng(3)
     floor, box = rng.uniform([-1, 5], [1, 7], (200 - on_box, 2)), rng.uniform([-1, 5], [1, 7], (on_box, 2))

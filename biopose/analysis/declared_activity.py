@@ -1,6 +1,6 @@
 """Whether a motion can be the activity that is declared: events and metrics of another one are wrong however they look.
 
-It is measured as declared all the same, and said. Nothing is said of throws and kicks, in which anything may be done
+It is measured as declared all the same, and noted. Nothing is noted on throws and kicks, in which anything may be done
 besides, nor between activities of one kind: a sprint begins as a run, and a drop jump's drop may not be recorded.
 """
 
@@ -32,11 +32,11 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
         return None
     probabilities = activity_probabilities(motion) or {OTHER_ACTIVITY: 1.0}
     likeliest = max(probabilities, key=lambda name: probabilities[name])
-    said = f"ACTIVITY: declared as {activity}, "
+    declared = f"ACTIVITY: declared as {activity}, "
     if probabilities[likeliest] >= SURE and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
-        return f"{said}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
+        return f"{declared}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
     falls_s = free_falls_s(motion) if activity in NEVER_IN_FLIGHT else []
     for start_s, end_s in falls_s:
         if end_s - start_s >= JUMP_S:
-            return f"{said}but the body falls freely from {start_s:.2f} to {end_s:.2f} s, as in a jump"
+            return f"{declared}but the body falls freely from {start_s:.2f} to {end_s:.2f} s, as in a jump"
     return None

@@ -58,15 +58,15 @@ def message(path: Path, lines: Mapping[str, int], key: str, problem: str, *, cal
 
     Args:
         path: of the manifest.
-        lines: of its tables and keys; of a key that is missing, the line of its table is told.
+        lines: of its tables and keys; of a key that is missing, the line of its table is given.
         key: such as trial[2].activity.
         problem: what was found and what was expected.
         called: such as the trial's file.
     """
-    told = key
-    while told and told not in lines:
-        told = told.rpartition(".")[0]
-    at = f"line {lines[told]}: " if told else ""
+    known = key
+    while known and known not in lines:
+        known = known.rpartition(".")[0]
+    at = f"line {lines[known]}: " if known else ""
     return f"{path}: {at}{key}{f' ({printable(called)})' if called else ''}: {problem}"
 
 

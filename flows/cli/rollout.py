@@ -95,7 +95,7 @@ def act(recorded_as: Act) -> Callable[[Callable[..., object]], click.Command]:
     "--budget-minutes",
     "minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Most minutes of processor time, as the promoted release took; no limit by default.",
+    help="Most minutes of processor time that the shadow spends; no limit by default.",
 )
 @click.option("--policy", type=EXISTING, help="The gate's policy, TOML; else the one that ships.")
 @click.option("--why", default="", help="Recorded with the rollout.")

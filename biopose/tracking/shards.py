@@ -7,8 +7,6 @@ from contextlib import closing
 from itertools import chain, groupby
 from operator import itemgetter
 
-import numpy as np
-
 from biopose.errors import BioposeError
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
@@ -70,7 +68,7 @@ def perceive_shards(
 ) -> list[BioposeError | None]:
     """Perceive shards and write each to its files; one that cannot be decoded leaves the others alone.
 
-    Where the people of a shard are located already, their tokens alone are made.
+    What is there is not made again: where people are located already, their tokens alone are.
 
     Args:
         shards: of any videos.
@@ -85,18 +83,20 @@ def perceive_shards(
 
     errors: list[BioposeError | None] = [None] * len(shards)
     located = [one.located.exists() for one in files]
-    for number in np.flatnonzero(located).tolist():
-        try:
-            people = read_shard(ShardFiles(files[number].located))
-            write_shard(with_tokens(people, shards[number], network=network), files[number])
-        except BioposeError as error:
-            errors[number] = error
+    for number, (shard, own) in enumerate(zip(shards, files, strict=True)):
+        if located[number] and not own.are_there:
+            try:
+                write_shard(with_tokens(read_shard(ShardFiles(own.located)), shard, network=network), own)
+            except BioposeError as error:
+                errors[number] = error
     opened: dict[PeopleTracker, tuple[int, _ShardFrames]] = {}
 
     def frames() -> Iterator[tuple[PeopleTracker, Frame]]:
-        for number in np.flatnonzero(np.logical_not(located)).tolist():
+        for number, shard in enumerate(shards):
+            if located[number]:
+                continue
             try:
-                source = _ShardFrames(shards[number])
+                source = _ShardFrames(shard)
                 opened[source.tracker] = number, source
                 yield from source.frames()
             except BioposeError as error:

@@ -25,7 +25,7 @@ from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
-RECOGNITION = "activity_probability_"  # before an activity, in a trial's quality: a sentence of its own shows them
+RECOGNITION = "activity_"  # begins what a trial's quality tells of its activity: a sentence of its own shows it
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 LEAST_FRAMES = 2  # of a curve

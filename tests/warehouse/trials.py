@@ -71,6 +71,7 @@ class SyntheticTrial:
     events: Sequence[tuple[str, str, float]] = ()
     cycles: Sequence[tuple[Any, ...]] = ()
     likely: Mapping[str, float] = field(default_factory=dict)
+    contradicted: bool = False
     sex: str | None = None
     birth_year: int | None = None
     camera: str | None = None
@@ -144,6 +145,7 @@ class SyntheticTrial:
                     QualityMetric("mean_quality", 0.9, "1"),
                     QualityMetric("median_reprojection_px", None, "px"),
                     *(QualityMetric(f"activity_probability_{name}", one, "1") for name, one in self.likely.items()),
+                    *([QualityMetric("activity_contradicted", 1.0, "1")] if self.contradicted else []),
                 ]
             ),
         }

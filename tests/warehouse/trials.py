@@ -26,6 +26,7 @@ from biopose.analysis.tables import (
     metrics_table,
     quality_table,
 )
+from biopose.io.arrow_arrays import nan_as_null
 from warehouse.connection import opened_for_writing
 from warehouse.load import load_trial_on
 
@@ -129,7 +130,7 @@ class SyntheticTrial:
             "frame_index": pa.array(np.arange(frames), pa.int32()),
             "time_s": pa.array(self.time_s, pa.float64()),
             "quality": pa.array(np.full(frames, 0.9), pa.float32()),
-            **dict(zip(COLUMNS, map(pa.array, self.coordinates().T), strict=True)),
+            **dict(zip(COLUMNS, map(nan_as_null, self.coordinates().T), strict=True)),
             **{f"{name}_sd_{unit}": pa.nulls(frames, pa.float32()) for name, unit in coordinate_units()},
         }
         named = [("foot_strike", side, time_s) for side, time_s in self.strikes] + list(self.events)

@@ -135,7 +135,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         events=STEPS,
     ),
     "swing_time": Definition(
-        "s", "From foot off to the same foot's next strike, within a stride.", PERRY, events=CONTACT
+        "s", "From foot off to the same foot's next strike, within a stride, a side's median.", PERRY, events=CONTACT
     ),
     "stride_length": Definition(
         "m",
@@ -216,6 +216,19 @@ DEFINITIONS: Mapping[str, Definition] = {
         "s",
         "From where the centre of mass begins to sink faster than 0.1 m/s to its lowest point before take-off: the "
         "unweighting and braking phases.",
+        MCMAHON,
+        events=COUNTERMOVEMENT,
+    ),
+    "unweighting_time": Definition(
+        "s",
+        "From where the centre of mass begins to sink faster than 0.1 m/s to where it sinks fastest: the unweighting "
+        "phase.",
+        MCMAHON,
+        events=COUNTERMOVEMENT,
+    ),
+    "braking_time": Definition(
+        "s",
+        "From where the centre of mass sinks fastest to its lowest point before take-off: the braking phase.",
         MCMAHON,
         events=COUNTERMOVEMENT,
     ),

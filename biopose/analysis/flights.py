@@ -152,7 +152,7 @@ def _hidden(motion: Motion, *, longer_than_s: float) -> tuple[str, ...]:
 
 
 def _missing(motion: Motion, gaps: Sequence[tuple[int, int]]) -> str:
-    return f"Markers are missing in {motion.named_frames(gaps)}"
+    return f"{motion.gaps_cause.capitalize()} in {motion.named_frames(gaps)}"
 
 
 def _without_gaps(falling: NDArray[np.bool_], interval_s: float) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from biopose.analysis.activity_recognition import OTHER_ACTIVITY, recognition_metrics
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
-from biopose.analysis.declared_activity import contradiction
+from biopose.analysis.declared_activity import CONTRADICTED, contradiction, withheld
 from biopose.analysis.events import find_events
 from biopose.analysis.flights import NEVER_IN_FLIGHT, Flights, find_flights
 from biopose.analysis.free_fall import LANDING, RUN_LANDING
@@ -95,6 +95,9 @@ def analyse_trial(
         kinematics = kinematics_table(trial)
         doubt = contradiction(motion, activity=activity)
         recognised = recognition_metrics(motion) if doubt or activity == OTHER_ACTIVITY else []
+        if doubt:
+            events, cycles, metrics = [], [], withheld(metrics, reason=doubt)
+            recognised.append(QualityMetric(CONTRADICTED, 1.0, "1"))
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
             if check

@@ -25,7 +25,7 @@ from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
-RECOGNITION = "activity_probability_"  # before an activity, in a trial's quality: a sentence of its own shows them
+RECOGNITION = "activity_"  # begins what a trial's quality tells of its activity: a sentence of its own shows it
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 LEAST_FRAMES = 2  # of a curve
@@ -34,7 +34,13 @@ STEP_TOLERANCE = 1e-3  # of a frame
 QUALITY_NAMES = {
     "mean_quality": "mean quality, 0 to 1",
     "untrusted_share": f"share of frames below {UNTRUSTED_QUALITY}",
-    "seen_share": "share of frames in which the person was detected",
+    "seen_share": "share of keypoints, or of markers, that were seen",
+    "undetermined_share": "share of frames in which missing markers leave a joint open",
+    "median_marker_error_mm": "marker error, median",
+    "p95_marker_error_mm": "marker error, not exceeded in 95 % of the frames",
+    "plate_contacts": "contacts on force plates",
+    "plate_contacts_unattributed": "of these, those that could be of either foot",
+    "plate_contacts_contradicted": "of these, those that the feet contradict",
     "median_reprojection_px": "reprojection error, median",
     "median_confidence": "keypoint confidence, median",
     "refinement_mirror_disagreement_deg": "disagreement of MQ-HMR's predictions of mirrored frames",
@@ -132,7 +138,7 @@ def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Fra
     inside = table.filter(pl.Series((times >= start) & (times <= stop)))
     if len(inside) < LEAST_FRAMES and (asked.get("from") or asked.get("to")):
         raise QueryError(
-            f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the video"
+            f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the recording"
         )
     names = [column.removesuffix(UNIT_SUFFIX) for column in _angles(table)]
     values_deg = inside.select(_angles(table)).to_numpy().astype(float)
@@ -173,7 +179,7 @@ def _seconds(asked: Mapping[str, str], name: str, otherwise: float) -> float:
     try:
         return float(asked[name])
     except ValueError as error:
-        raise QueryError(f"{name}: found {asked[name]!r}; expected seconds of the video, such as 6.4") from error
+        raise QueryError(f"{name}: found {asked[name]!r}; expected seconds of the recording, such as 6.4") from error
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

@@ -11,7 +11,7 @@ CONTENT = {
     REPORT: ("text/html; charset=utf-8", "the report of this measurement, one page for offline"),
     "coordinates.mot": ("text/plain; charset=utf-8", "joint coordinates for OpenSim"),
     "scaled.osim": ("application/xml", "the scaled OpenSim model that the .mot moves"),
-    "markers.trc": ("text/plain; charset=utf-8", "virtual markers"),
+    "markers.trc": ("text/plain; charset=utf-8", "the markers that the skeleton follows; of a video, virtual ones"),
     "metrics.csv": ("text/csv; charset=utf-8", "metrics with standard deviations"),
     TRIAL: ("application/vnd.apache.parquet", "every channel with its standard deviation"),
     "kinematics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of frames"),

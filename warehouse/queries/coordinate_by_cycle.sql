@@ -57,14 +57,8 @@ happened AS (
 ),
 
 frame AS (
-    SELECT
-        run_number,
-        frame_index,
-        time_s,
-        COLUMNS(lambda name: name = $coordinate) AS value,
-        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_sd_\1')) AS sd
-    FROM kinematics_of_every_run
-    WHERE run_number IN (SELECT run_number FROM stretch) AND quality >= $least_quality::DOUBLE
+    FROM frames_of('stretch', $coordinate, $coordinate)
+    WHERE quality >= $least_quality::DOUBLE
 ),
 
 moving AS (

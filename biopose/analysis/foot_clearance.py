@@ -129,7 +129,7 @@ def met_ground_s(motion: Motion, side: Side, after: NDArray[np.intp], *, near: i
 def met_same_ground_s(motion: Motion, side: Side, before: NDArray[np.intp], *, near: int) -> tuple[float, float] | None:
     """When a foot comes down to the level from which it rose, and the time's standard deviation.
 
-    It tells the landing where the foot does not rest in the recording afterwards. None where it does not come down to
+    It is the landing where the foot does not rest in the recording afterwards. None where it does not come down to
     it as the free fall ends, as after a jump onto a box or off it.
 
     Args:

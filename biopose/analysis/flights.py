@@ -198,7 +198,7 @@ def _flight(
 ) -> Flight | str | None:
     """The flight about frames in which the centre of mass falls freely, between the falls before and after.
 
-    A sentence where the heights contradict gravity or the feet are not seen; None where they tell of no flight.
+    A sentence where the heights contradict gravity or the feet are not seen; None where there is no flight.
     """
     time_s, evidence = motion.time_s, evidence_of(motion)
     before = np.arange(max(earliest, frame_at(time_s, time_s[start] - BESIDE_S)), start + 1)

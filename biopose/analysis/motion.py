@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side, body_points_m, feet_points_m
-from biopose.analysis.foot_motion import belt_velocity_m_s, foot_speeds_m_s
+from biopose.analysis.foot_motion import belt_velocities_m_s, foot_speeds_m_s
 from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
@@ -126,7 +126,7 @@ class Motion:
     @cached_property
     def on_belt(self) -> bool:
         """Whether feet in contact are carried level, as by a treadmill's belt."""
-        return bool(belt_velocity_m_s(self.foot_points_m, self.time_s).any())
+        return any(belt.any() for belt in belt_velocities_m_s(self.foot_points_m, self.time_s).values())
 
     def named_frames(self, gaps: Sequence[tuple[int, int]]) -> str:
         """The frames of some gaps, given by first and end, as a text: the first NAMED_GAPS, and how many more."""

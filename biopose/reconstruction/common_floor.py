@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.camera.ground import ground_from_contacts
+from biopose.camera.ground import Contacts, ground_from_contacts
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
 LEAST_STEP_M = 0.2  # between floors: below it is within the error of depth
@@ -29,14 +29,12 @@ class Footing:
     Attributes:
         person: their number.
         height_m: that was given for them.
-        points_m: (N, 3).
-        weights: (N,) probability of each contact, from 0 to 1.
+        contacts: of their feet.
     """
 
     person: int
     height_m: float
-    points_m: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    contacts: Contacts
 
 
 def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, tuple[str, ...]]:
@@ -49,7 +47,7 @@ def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) ->
     Returns:
         By the person's number; nobody whose feet do.
     """
-    floors = [_Floor.of(one, up_camera) for one in people if (one.weights > 0).any()]
+    floors = [_Floor.of(one, up_camera) for one in people if one.contacts.there.any()]
     notes: dict[int, tuple[str, ...]] = {}
     for floor in floors[1:]:
         first = floors[0]
@@ -70,8 +68,9 @@ class _Floor:
 
     @classmethod
     def of(cls, person: Footing, up_camera: NDArray[np.float64]) -> _Floor:
-        ground = ground_from_contacts(person.points_m, person.weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
-        return cls(person, ground.height_m, np.average(person.points_m, axis=0, weights=person.weights))
+        ground = ground_from_contacts([person.contacts], up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+        points_m, weights = person.contacts.points_m.reshape(-1, 3), person.contacts.weights.ravel()
+        return cls(person, ground.height_m, np.average(points_m, axis=0, weights=weights))
 
     def height_on(self, other: _Floor) -> float:
         """The height of this person that would put them on another's floor."""

@@ -40,7 +40,8 @@ def foot_states(
         motion: the trial.
         flights: by `find_flights`.
         running: whether a contact may be as short as SHORTEST_STANCE_S, as in running and sprinting.
-        in_air_s: from when to when nobody stands, besides: at the top of a jump a foot may move as slowly as one that does.
+        in_air_s: from when to when nobody stands, besides: at the top of a jump a foot may move as slowly as one that
+            does.
     """
     states = {}
     for side in SIDES:

@@ -28,7 +28,7 @@ JUMP_S = 0.2  # of free fall: a jump of 5 cm; contacts of a walk that are not re
 
 
 def contradiction(motion: Motion, *, activity: str) -> str | None:
-    """A sentence where a motion is surely of another kind than the activity; None else, or where too little is known.
+    """Half a sentence where a motion is surely of another kind than the activity; None else, or where little is known.
 
     Args:
         motion: the trial.
@@ -38,7 +38,7 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
         return None
     probabilities = activity_probabilities(motion) or {OTHER_ACTIVITY: 1.0}
     likeliest = max(probabilities, key=lambda name: probabilities[name])
-    declared = f"ACTIVITY: declared as {activity}, "
+    declared = f"declared as {activity}, "
     if probabilities[likeliest] >= SURE and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
         return f"{declared}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
     falls_s = free_falls_s(motion) if activity in NEVER_IN_FLIGHT else []
@@ -53,7 +53,7 @@ def withheld(metrics: Iterable[Metric], *, reason: str) -> list[Metric]:
 
     Args:
         metrics: of the declared activity.
-        reason: by `contradiction`.
+        reason: a sentence.
     """
     return [
         one if one.metric == "duration" else unknown_metric(one.metric, side=one.side, reason=reason) for one in metrics

@@ -87,10 +87,12 @@ class Flights:
         found: in order.
         refused: a sentence for each in which the heights contradict gravity, whose take-off or landing is not seen, or
             that gaps in the markers may hide.
+        in_air_s: from when to when the centre of mass surely falls freely in those that are refused.
     """
 
     found: tuple[Flight, ...] = ()
     refused: tuple[str, ...] = ()
+    in_air_s: tuple[tuple[float, float], ...] = ()
 
 
 def find_flights(motion: Motion, *, running: bool = False, landing: Force = LANDING) -> Flights:
@@ -116,7 +118,9 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     found = tuple(one for one in results if isinstance(one, Flight))
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
-    return Flights(found, refused + hidden)
+    flown = [(one.take_off_s, one.landing_s) for one in found]
+    in_air = [span for span in free_falls_s(motion) if not any(a < span[1] and span[0] < b for a, b in flown)]
+    return Flights(found, refused + hidden, tuple(in_air) if refused and not running else ())
 
 
 def free_falls_s(motion: Motion) -> list[tuple[float, float]]:

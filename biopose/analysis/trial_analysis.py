@@ -96,7 +96,7 @@ def analyse_trial(
         doubt = contradiction(motion, activity=activity)
         recognised = recognition_metrics(motion) if doubt or activity == OTHER_ACTIVITY else []
         if doubt:
-            events, cycles, metrics = [], [], withheld(metrics, reason=doubt)
+            events, cycles, metrics = [], [], withheld(metrics, reason=f"It is {doubt}.")
             recognised.append(QualityMetric(CONTRADICTED, 1.0, "1"))
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
@@ -109,7 +109,7 @@ def analyse_trial(
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
     _write(folder / CYCLES, cycles_table(cycles))
-    notes = [*(moments.notes() if moments else ()), *([doubt] if doubt else ())]
+    notes = [*(moments.notes() if moments else ()), *([f"ACTIVITY: {doubt}"] if doubt else ())]
     return TrialAnalysis(events, metrics, quality, notes)
 
 
@@ -145,7 +145,7 @@ def analyse_motion(
     """
     if flights is None:
         flights = flights_of(motion, activity=activity, moments=moments)
-    states = foot_states(motion, flights.found, running=activity in RUNNING)
+    states = foot_states(motion, flights.found, running=activity in RUNNING, in_air_s=flights.in_air_s)
     events = find_events(motion, states, flights.found, activity=activity)
     if moments:
         events = events_on_plates(events, moments, motion)

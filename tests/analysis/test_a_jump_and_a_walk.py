@@ -71,7 +71,8 @@ def test_the_uncertainty_of_a_jump_is_that_of_its_moments(tmp_path: Path) -> Non
 def test_a_jump_that_is_declared_a_walk_has_no_events_and_no_metrics_but_the_reason(tmp_path: Path) -> None:
     write_trial(jumper(), tmp_path, settings=SETTINGS, versions=VERSIONS)
     walked = analyse_trial(tmp_path, activity="walk", cross_check_frames=0)
-    (reason,) = (note for note in walked.notes if note.startswith("ACTIVITY: declared as walk, but "))
+    (note,) = (note for note in walked.notes if note.startswith("ACTIVITY: declared as walk, but "))
+    reason = f"It is {note.removeprefix('ACTIVITY: ')}."
     rows = {(row["metric"], row["side"]): row for row in pq.read_table(tmp_path / "metrics.parquet").to_pylist()}
     assert rows.pop(("duration", "none"))["value"] == pytest.approx(walked.metrics[0].value)
     assert {("mean_speed", "none"), ("stride_time", "left"), ("knee_flexion_peak", "right")} <= rows.keys()

@@ -130,6 +130,16 @@ def test_a_film_that_stops_in_mid_air_has_no_landing_there() -> None:
     assert "as in a film that stops there" in str(metrics["jump_count", "none"].reason)
 
 
+def test_feet_that_hardly_move_at_the_top_of_a_jump_do_not_strike_there_where_no_landing_is_recorded() -> None:
+    one = jump(duration_s=1.4)
+    slow = {side: points_m * [1, 0.6, 1] for side, points_m in one.foot_points_m.items()}
+    events, _ = analyse_motion(replace(one, foot_points_m=slow), activity="countermovement_jump")
+    assert {(event.event, event.side) for event in events if event.event.startswith("foot_")} == {
+        ("foot_off", "left"),
+        ("foot_off", "right"),
+    }
+
+
 def test_a_jump_whose_feet_are_not_seen_is_not_counted_as_none() -> None:
     unseen = replace(jump(), foot_observed={side: np.zeros(len(jump()), dtype=np.bool_) for side in SIDES})
     count = metrics_of(unseen, "countermovement_jump")["jump_count", "none"]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.reconstruction.common_floor import Footing, floor_notes
+from biopose.camera.ground import Contacts, Ground
+from biopose.reconstruction.common_floor import Footing, floor_notes, unseen_ground_notes
 from tests.camera.test_ground import one_by_one
 
 UP = np.array([0.0, -1.0, 0.0])  # OpenCV's y points down
@@ -49,3 +50,18 @@ def test_somebody_without_contacts_is_left_out() -> None:
     flying = Footing(1, 1.7, in_the_air)
     assert not notes(footing(0, true_m=1.65, given_m=1.65, at=(0, 4)), flying)
     assert not notes(flying, footing(0, true_m=1.65, given_m=1.65, at=(0, 4)))
+
+
+def test_whose_feet_fall_below_all_levels_is_told_that_the_ground_is_not_seen() -> None:
+    """Half a second on a box of 0.4 m, then off it; the film ends 0.28 s later, before the landing, or goes on."""
+    time_s = np.arange(48) / 60
+    fallen_m = 4.9 * (time_s - 0.5).clip(0) ** 2
+    points = np.tile([0.0, CAMERA_HEIGHT_M - 0.4, 4.0], (48, 4, 1))
+    points[..., 1] += fallen_m[:, None]
+    ground = Ground(UP, height_m=-(CAMERA_HEIGHT_M - 0.4))
+    falls = Footing(3, 1.7, Contacts(points, (fallen_m == 0)[:, None] * np.ones(4), time_s))
+    (sentence,) = unseen_ground_notes([falls], ground)[3]
+    assert sentence.startswith("From 0.67 s on both feet of person 3 are up to 0.39 m below every level")
+    assert not unseen_ground_notes([falls], replace(ground, height_m=-CAMERA_HEIGHT_M))
+    points[:, :2, 1] = CAMERA_HEIGHT_M - 0.4  # one foot stays on it
+    assert not unseen_ground_notes([falls], ground)

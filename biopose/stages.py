@@ -16,7 +16,8 @@ class Stage:
         needs: what it keeps busy: networks on whole images, or the processor alone.
         unit: of its work.
         networks: names of the models whose weights and configuration its result depends on.
-        weights_alone: those of them whose configuration it does not read.
+        heads: those of them that read what the others made of people: of these the weights alone count, and what they
+            make is kept apart, so that another one needs nobody located again.
     """
 
     name: str
@@ -24,16 +25,16 @@ class Stage:
     needs: Literal["network", "processor"]
     unit: Literal["shard", "trial"]
     networks: tuple[str, ...] = ()
-    weights_alone: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
 
 
 PERCEIVE = Stage(
     "perceive",
-    6,
+    7,
     needs="network",
     unit="shard",
     networks=("detector", "keypoints", "mqhmr"),
-    weights_alone=("mqhmr",),  # whose configuration is of the refinement
+    heads=("mqhmr",),  # whose configuration is of the refinement
 )
 RECONSTRUCT = Stage("reconstruct", 8, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 7, needs="processor", unit="trial", networks=("neurik",))

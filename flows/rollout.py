@@ -21,11 +21,12 @@ from biopose.reconstruction.method_names import MethodName, networks_of
 from flows.ingest import measure
 from tasks.compared_trial import ComparedTrial
 from tasks.comparison import compare, read_policy
-from tasks.errors import TrialsFailedError
+from tasks.errors import GivesWayError, TrialsFailedError
 from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
 from tasks.model_aliases import aliased_versions
 from tasks.models import CHAMPION, pin_versions, tag_versions
+from tasks.plan import shared_stages
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
 from tasks.release_offsets import offsets_of
@@ -52,6 +53,7 @@ from warehouse.rollouts import (
     note_outcome,
     register,
     sample,
+    shadow_cost,
 )
 from warehouse.run_costs import run_options
 
@@ -92,7 +94,7 @@ def rollout(
         name: of the candidate release.
         most_trials: budget of the shadow.
         most_frames: likewise, of video.
-        most_minutes: likewise, of processor time, as the promoted release took.
+        most_minutes: likewise, of processor time that is spent, without the results that both releases share.
         policy: the gate's file; None: the one that ships.
         why: recorded with the rollout.
 
@@ -180,7 +182,10 @@ def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -
             connection, candidate.method, [model.identity for model in candidate.models], name=choice.name
         )
         drawn = draw_sample(
-            stored_trials(connection, champion.release_id, neurik=of_markers), budget, first=golden.trials
+            stored_trials(connection, champion.release_id, neurik=of_markers),
+            budget,
+            first=golden.trials,
+            shared=_shared_with(champion, candidate, settings),
         )
         golden.check(one.trial_id for one in drawn)
         if not drawn:
@@ -193,6 +198,7 @@ def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -
             trials=[one.trial_id for one in drawn],
             who=user_name(),
             why=why or "started",
+            most_minutes=budget.minutes,
         )
         recorded = release_of(connection, candidate_id)
     tag_versions(settings, recorded.versions, f"release.{recorded.name}", recorded.method)
@@ -236,6 +242,13 @@ def _changes_markers(settings: Settings, champion: Release, candidate: PinnedRel
     return before.sha256 != after.sha256
 
 
+def _shared_with(champion: Release, candidate: PinnedRelease, settings: Settings) -> set[str]:
+    """The stages of a video that cost the candidate's shadow nothing."""
+    theirs = cast(MethodName, champion.method), pinned(settings, champion)
+    shared = shared_stages(theirs, (candidate.method, candidate.models))
+    return shared if "decode" in shared else shared - {"locate"}  # the second pass takes a part of that
+
+
 def _changes(champion: Release, candidate: Release) -> str:
     changed = [
         f"{stage} {champion.versions.get(stage, 'none')} -> {candidate.versions.get(stage, 'none')}"
@@ -252,6 +265,7 @@ def _shadow(settings: Settings, current: Rollout, background: Background) -> Non
     with opened_for_writing(settings.warehouse) as connection:
         todo = [one.trial_id for one in sample(connection, current.number) if one.outcome is None]
         options = run_options(connection, current.champion_id)
+        before_s = shadow_cost(connection, current).processor_s or 0.0
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     shadow = plan_shadow(
         todo,
@@ -265,9 +279,16 @@ def _shadow(settings: Settings, current: Rollout, background: Background) -> Non
         _log(f"  {stage:<18} {there} of {total} results are there already and are not made again")
     run = IngestRun(settings, settings.inbox, candidate, log=_log)
     new = run.not_loaded(shadow.trials, writer.loaded_runs(current.candidate_id))
+
+    def is_spent() -> bool:
+        return current.most_minutes is not None and before_s + shadow.spent_s >= 60 * current.most_minutes
+
     for same, trials in by_options(new, candidate.method).items():
-        measure(trials, run, writer, release=candidate, options=same, gives_way=background.gives_way)
-    _note_outcomes(settings, current, run, shadow.left_out)
+        gives_way = lambda: background.gives_way() or is_spent()  # noqa: E731
+        measure(trials, run, writer, release=candidate, options=same, gives_way=gives_way)
+    too_late = [name for name, why in run.waiting.items() if why == str(GivesWayError()) and is_spent()]
+    beyond = dict.fromkeys(too_late, f"the budget, {current.most_minutes or 0:g} min, was spent before it was measured")
+    _note_outcomes(settings, current, run, shadow.left_out | beyond)
 
 
 def _pinned(settings: Settings, release_id: str) -> PinnedRelease:

@@ -1,6 +1,8 @@
 """What each stage of a trial costs: processor time, wall time and peak memory, in small files beside the results.
 
-A result that two releases share is made once; its file then states the cost for both.
+A result that two releases share is made once; its file then states the cost for both. Of what perceives, people's
+location and their tokens have a file each, as another release may share the first alone. The keypoint network has to
+pass their crops a second time then, which it would not in a night: that is a cost of its own, and none of the release.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from biopose.io.files import written_whole
+from biopose.tracking.shard import ShardFiles
 
 SUFFIX = ".cost"
+AGAIN = ".again.cost"
 RSS_PER_MB = 1e6 if sys.platform == "darwin" else 1e3  # getrusage gives bytes there, kilobytes elsewhere
 
 
@@ -36,14 +40,19 @@ class Cost:
     peak_mb: float
 
 
-def shard_cost(perceived: Path) -> Path:
-    """The file with the cost of a perceived shard."""
-    return perceived.with_suffix(SUFFIX)
+def shard_cost(file: Path) -> Path:
+    """The file with the cost of one of a shard's files."""
+    return file.with_suffix(SUFFIX)
 
 
-def motion_cost(perceived: Sequence[Path], motion: Path) -> Path:
+def second_pass_cost(tokens: Path) -> Path:
+    """That of passing a shard's located people through the keypoint network again, for these tokens."""
+    return tokens.with_suffix(AGAIN)
+
+
+def motion_cost(perceived: Sequence[ShardFiles], motion: Path) -> Path:
     """That of a motion: beside the shards that it was made from, and removed with them."""
-    return perceived[0].parent / f"{motion.stem}{SUFFIX}"
+    return perceived[0].located.parent / f"{motion.stem}{SUFFIX}"
 
 
 def trial_cost(folder: Path) -> Path:
@@ -52,21 +61,31 @@ def trial_cost(folder: Path) -> Path:
 
 
 @contextmanager
-def recorded_cost(files: Sequence[Path]) -> Iterator[None]:
+def recorded_cost(
+    files: Sequence[Path],
+    *,
+    parts: Sequence[Path] = (),
+    of_part: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
+) -> Iterator[None]:
     """Write what the block costs.
 
     Args:
         files: to write, one for each result that the block makes; they share the cost equally. Nothing else is to run
             in this process meanwhile.
+        parts: of a part of the block that is not in them, likewise.
+        of_part: processor and wall seconds of that part since the process began.
     """
-    began_s, before_s = time.perf_counter(), _processor_s()
+    began_s, before_s, part_before_s = time.perf_counter(), _processor_s(), of_part()
     yield
-    share = 1 / max(len(files), 1)
+    whole_s = _processor_s() - before_s, time.perf_counter() - began_s
+    part_s = tuple(after - before for after, before in zip(of_part(), part_before_s, strict=True))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / RSS_PER_MB
-    cost = Cost((_processor_s() - before_s) * share, (time.perf_counter() - began_s) * share, peak_mb)
-    for file in files:
-        with written_whole(file, durable=True) as partial:
-            partial.write_text(json.dumps(asdict(cost)), encoding="utf-8")
+    rest_s = [max(of_both - of_one, 0.0) for of_both, of_one in zip(whole_s, part_s, strict=True)]
+    for paths, (processor_s, wall_s) in ((files, rest_s), (parts, part_s)):
+        for path in paths:
+            cost = Cost(processor_s / len(paths), wall_s / len(paths), peak_mb)
+            with written_whole(path, durable=True) as partial:
+                partial.write_text(json.dumps(asdict(cost)), encoding="utf-8")
 
 
 def costs_of(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
@@ -75,14 +94,21 @@ def costs_of(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
     Args:
         stages: by name, the files with the costs of its results.
     """
+    known = known_costs(stages)
+    return known if len(known) == len(stages) else []
+
+
+def known_costs(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
+    """Likewise, of a run that may not be finished: of the stages whose costs are known."""
+    rows = ((stage, _together(files)) for stage, files in stages.items())
+    return [{"stage": stage, **asdict(cost)} for stage, cost in rows if cost is not None]
+
+
+def _together(files: Sequence[Path]) -> Cost | None:
     try:
-        return [{"stage": stage, **asdict(_together(files))} for stage, files in stages.items()]
+        costs = [Cost(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
     except (OSError, ValueError, TypeError):  # not there, or not whole, as after a power cut
-        return []
-
-
-def _together(files: Sequence[Path]) -> Cost:
-    costs = [Cost(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        return None
     return Cost(
         sum(one.processor_s for one in costs), sum(one.wall_s for one in costs), max(one.peak_mb for one in costs)
     )

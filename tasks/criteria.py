@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.criterion_text import RATIO, SCORE, SHARE
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.gate import Criterion
 from biopose.analysis.gate_policy import Policy
@@ -36,7 +37,7 @@ def athletes_with_reference(trials: Sequence[ComparedTrial]) -> int:
 
 def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
     """Mean quality, mean shifts of coordinates and metrics, and what MQ-HMR predicts before it is refined."""
-    yield Criterion("mean quality", "of 1", _quality(trials), low=policy.quality["lowest_difference"])
+    yield Criterion("mean quality", SCORE, _quality(trials), low=policy.quality["lowest_difference"])
     for coordinate, bound in policy.bias_deg.items():
         yield Criterion(f"bias of {coordinate}", "deg", _bias(trials, coordinate), low=-bound, high=bound)
     for metric, bound in policy.metrics.items():
@@ -50,18 +51,18 @@ def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
     for name, ratio in ratios.items():
         if np.isfinite(ratio).any():
             bound = policy.prediction["largest_ratio"]
-            yield Criterion(f"{name}, candidate to champion", "times", np.array(ratio), high=bound)
+            yield Criterion(f"{name}, candidate to champion", RATIO, np.array(ratio), high=bound)
 
 
 def _of_intervals(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
     """Whether the standard deviations explain the differences; and, where no reference shows that, their size."""
     within = np.array([one.within_intervals for one in trials])
     if np.isfinite(within).any():  # a method without standard deviations has no intervals to keep
-        yield Criterion("share within both 95 % intervals", "of 1", within, low=policy.intervals["lowest_share"])
+        yield Criterion("frames within both 95 % intervals", SHARE, within, low=policy.intervals["lowest_share"])
     width = np.array([mean_of_known(one.agreement.sd_ratio) for one in trials])
     if athletes_with_reference(trials) < policy.least_athletes and np.isfinite(width).any():
         bound = policy.intervals["lowest_width_ratio"]
-        yield Criterion("width of 95 % intervals, candidate to champion", "times", width, low=bound)
+        yield Criterion("width of 95 % intervals, candidate to champion", RATIO, width, low=bound)
 
 
 def _of_reference(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
@@ -74,7 +75,7 @@ def _of_reference(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
     if np.isfinite(coverage).any():
         low, high = (policy.reference[f"{end}_coverage"] for end in ("lowest", "highest"))
         name = "coverage of 95 % intervals against reference"
-        yield Criterion(name, "of 1", coverage, low=low, high=high, may_only_fail=may_only_fail)
+        yield Criterion(name, SHARE, coverage, low=low, high=high, may_only_fail=may_only_fail)
     if np.isfinite(approved).any():
         bound = policy.reference["largest_from_approved_deg"]
         few = len({one.athlete_id for one in trials if one.is_approved}) < policy.least_athletes
@@ -86,7 +87,7 @@ def _of_cost(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criter
     ratio = np.array([one.cost_ratio for one in trials])
     if np.isfinite(ratio).any():
         name = "processor time per frame, candidate to champion"
-        yield Criterion(name, "times", ratio, high=policy.cost["largest_ratio"])
+        yield Criterion(name, RATIO, ratio, high=policy.cost["largest_ratio"])
 
 
 def _of_groups(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
@@ -102,7 +103,7 @@ def _of_groups(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Crit
                 return np.where(of_kind, values, np.nan)
 
             low = policy.quality["lowest_difference_of_a_group"]
-            yield Criterion(f"mean quality{where}", "of 1", only(quality), low=low, may_only_fail=True)
+            yield Criterion(f"mean quality{where}", SCORE, only(quality), low=low, may_only_fail=True)
             bound = policy.difference_deg["largest_bias_of_a_group"]
             for coordinate, bias in biases.items():
                 name = f"bias of {coordinate}{where}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from biopose.pipeline import Trial
     from biopose.reconstruction.models import SolveModels
     from biopose.reconstruction.people_fit import FitModels
+    from biopose.tracking.shard import ShardFiles
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ FOR_VIDEO = (
 )
 
 
-def reconstruct(trial: Trial, perceived: Sequence[Path], motion: Path, method: PinnedMethod) -> None:
+def reconstruct(trial: Trial, perceived: Sequence[ShardFiles], motion: Path, method: PinnedMethod) -> None:
     """Runs on a Dask worker: the motion of one trial's subject."""
     from biopose.pipeline import reconstruct
     from biopose.reconstruction.motion_file import write_motion
@@ -195,12 +196,12 @@ class DaskPool:
     def __len__(self) -> int:
         return self._workers
 
-    async def reconstruct(self, trial: Trial, perceived: Sequence[Path], motion: Path) -> None:
+    async def reconstruct(self, trial: Trial, perceived: Sequence[ShardFiles], motion: Path) -> None:
         """Reconstruct the motion of a trial's subject.
 
         Args:
             trial: what is asked for.
-            perceived: a file for each of its shards.
+            perceived: the files of each of its shards.
             motion: the file to write.
 
         Raises:

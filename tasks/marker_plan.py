@@ -11,7 +11,7 @@ from biopose.io.manifest import TrialEntry
 from biopose.marker_trial import MarkerTrial, check_against_recording
 from biopose.reconstruction.method_names import MethodName
 from biopose.stages import ANALYSE, MEASURE_MARKERS
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from tasks.costs import costs_of, trial_cost
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
@@ -41,9 +41,9 @@ class PlannedMarkers:
     run_id: str
     record: dict[str, Any]
     inputs: tuple[tuple[Path, VideoState], ...]
-    perceived: tuple[Path, ...] = ()  # nothing is perceived
+    perceived: tuple[ShardFiles, ...] = ()  # nothing is perceived
     lengths_s: tuple[float, ...] = ()
-    missing_shards: tuple[tuple[Shard, Path], ...] = ()
+    missing_shards: tuple[tuple[Shard, ShardFiles], ...] = ()
     length_s: float = 0.0
     neurik: PinnedModel | None = None
 
@@ -60,6 +60,10 @@ class PlannedMarkers:
     def costs(self) -> list[dict[str, Any]]:
         """What measuring it cost, as of a video."""
         return costs_of({MARKER_STAGES[0]: [trial_cost(self.folder)]})
+
+    def costs_so_far(self) -> list[dict[str, Any]]:
+        """The same: of one stage all or nothing is known."""
+        return self.costs()
 
     def check_inputs(self) -> None:
         """Check that every input still holds what was planned; else the results are removed: they may be of either.

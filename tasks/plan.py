@@ -16,10 +16,10 @@ from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
-from biopose.tracking.shard import Shard
-from biopose.trial import Trial, check_against_video
+from biopose.tracking.shard import Shard, ShardFiles
+from biopose.trial import Clip, Subject, Trial, check_against_video
 from biopose.video.probe import probe_video
-from tasks.costs import costs_of, motion_cost, shard_cost, trial_cost
+from tasks.costs import costs_of, known_costs, motion_cost, second_pass_cost, shard_cost, trial_cost
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.marker_plan import MARKER_STAGES, PlannedMarkers, plan_markers
@@ -27,8 +27,10 @@ from tasks.models import PinnedModel
 from tasks.settings import Settings
 from tasks.trial_record import trial_record, weights_key
 from tasks.video_hash import VideoChangedError, VideoHashes, VideoState, check_inputs
+from warehouse.run_costs import REPEATED
 
 VIDEO_STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
+LOCATED = "located"  # people, whatever head makes their tokens
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class PlannedTrial:
     Attributes:
         trial: what is asked for.
         shards: of its video.
-        perceived: a file for each.
+        perceived: the files of each.
         motion: the reconstructed motion.
         folder: the results.
         run_id: key of the whole measurement.
@@ -96,7 +98,7 @@ class PlannedTrial:
 
     trial: Trial
     shards: tuple[Shard, ...]
-    perceived: tuple[Path, ...]
+    perceived: tuple[ShardFiles, ...]
     motion: Path
     folder: Path
     run_id: str
@@ -122,21 +124,35 @@ class PlannedTrial:
     @property
     def intermediates(self) -> tuple[str, ...]:
         """The folder of the shards and the motion, relative to the folder of artifacts."""
-        paths = {file.parent for file in self.perceived} | {self.motion}
+        paths = {files.located.parent for files in self.perceived} | {self.motion}
         return tuple(sorted(f"{path.parent.name}/{path.name}" for path in paths))
 
     @property
-    def missing_shards(self) -> tuple[tuple[Shard, Path], ...]:
-        """The shards that are not on disk yet, each with its file; none where the motion is."""
+    def missing_shards(self) -> tuple[tuple[Shard, ShardFiles], ...]:
+        """The shards that are not on disk yet, each with its files; none where the motion is."""
         if self.motion.exists() or self.is_finished:
             return ()
-        return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.exists())
+        return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.are_there)
 
     def costs(self) -> list[dict[str, Any]]:
         """What measuring it cost, a row a stage; none where that is not known."""
-        shards, motion = [shard_cost(file) for file in self.perceived], motion_cost(self.perceived, self.motion)
-        files = (shards, [motion], [trial_cost(self.folder)])
-        return costs_of(dict(zip(VIDEO_STAGES[:-1], files, strict=True)))
+        return costs_of(self._cost_files())
+
+    def costs_so_far(self) -> list[dict[str, Any]]:
+        """Likewise, of the stages that are done."""
+        return known_costs(self._cost_files())
+
+    def _cost_files(self) -> dict[str, list[Path]]:
+        tokens = [files.tokens for files in self.perceived if files.tokens is not None]
+        again = [file for file in map(second_pass_cost, tokens) if file.exists()]
+        stages = {
+            "locate": [shard_cost(files.located) for files in self.perceived],
+            "decode": list(map(shard_cost, tokens)),
+            REPEATED: again,
+            "reconstruct": [motion_cost(self.perceived, self.motion)],
+            "solve and analyse": [trial_cost(self.folder)],
+        }
+        return {stage: files for stage, files in stages.items() if files}
 
     def check_inputs(self) -> None:
         """Check that every input still holds what was planned; else results are removed: they may be of either.
@@ -144,7 +160,8 @@ class PlannedTrial:
         Raises:
             VideoChangedError: one holds something else.
         """
-        check_inputs(self.inputs, results=(self.folder / DONE, self.motion, *self.perceived))
+        perceived = (path for files in self.perceived for path in files.paths)
+        check_inputs(self.inputs, results=(self.folder / DONE, self.motion, *perceived))
 
 
 Planned = PlannedTrial | PlannedMarkers
@@ -245,11 +262,15 @@ def plan_video(
     run_id = keys[ANALYSE.name]
     shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
-    perceived = settings.artifacts / "perceived" / keys[PERCEIVE.name]
+    located = settings.artifacts / "perceived" / keys[LOCATED]
+    tokens = None if keys[PERCEIVE.name] == keys[LOCATED] else located / keys[PERCEIVE.name]
     return PlannedTrial(
         trial=trial,
         shards=tuple(shards),
-        perceived=tuple(perceived / f"{i:04d}.parquet" for i in range(len(shards))),
+        perceived=tuple(
+            ShardFiles(located / name, tokens and tokens / name)
+            for name in (f"{i:04d}.parquet" for i in range(len(shards)))
+        ),
         motion=settings.artifacts / "motions" / f"{keys[RECONSTRUCT.name]}.safetensors",
         folder=folder,
         run_id=run_id,
@@ -288,18 +309,14 @@ def _keys(
     options: IngestOptions,
     run_by: Mapping[str, str],
 ) -> dict[str, str]:
-    """The key of each stage's result, by the stage's name."""
+    """The key of each stage's result, by the stage's name; of PERCEIVE also that of its people without a head."""
     clip, (subject,) = trial.clip, trial.subjects
     weights = weights_key(models)
 
     def of_networks(stage: Stage) -> list[list[str]]:
-        return [
-            weights[network][: 1 if network in stage.weights_alone else None]
-            for network in stage.networks
-            if network in weights
-        ]
+        return [weights[name] for name in stage.networks if name in weights and name not in stage.heads]
 
-    perceived = stage_key(
+    located = stage_key(
         PERCEIVE,
         video=video_sha256,
         part=[clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable],
@@ -307,6 +324,8 @@ def _keys(
         networks=of_networks(PERCEIVE),
         **run_by,
     )
+    heads = [weights[name][0] for name in PERCEIVE.heads if name in weights]
+    perceived = stage_key(PERCEIVE, located=located, heads=heads) if heads else located
     reconstructed = stage_key(
         RECONSTRUCT,
         perceived=perceived,
@@ -326,11 +345,30 @@ def _keys(
         cross_check_frames=options.cross_check_frames,
     )
     return {
+        LOCATED: located,
         PERCEIVE.name: perceived,
         RECONSTRUCT.name: reconstructed,
         SOLVE.name: solved,
         ANALYSE.name: analysed,
     }
+
+
+def shared_stages(
+    champion: tuple[MethodName, Sequence[PinnedModel]], candidate: tuple[MethodName, Sequence[PinnedModel]]
+) -> set[str]:
+    """The stages, by the names of their costs, of a video's results that two releases have in common.
+
+    Args:
+        champion: method and models of a release.
+        candidate: of another.
+    """
+    anything = Trial(Clip(Path("a video")), (Subject(height_m=1.75),))
+    theirs, ours = (
+        _keys(anything, "", models=models, options=IngestOptions(method=method), run_by={})
+        for method, models in (champion, candidate)
+    )
+    key_of = {"locate": LOCATED, "decode": PERCEIVE.name, "reconstruct": RECONSTRUCT.name}
+    return {stage for stage, key in key_of.items() if ours[key] in theirs.values()}
 
 
 def _run_by(settings: Settings) -> dict[str, str]:
@@ -343,23 +381,23 @@ def stages_of(trial: Planned) -> tuple[str, ...]:
     return MARKER_STAGES if isinstance(trial, PlannedMarkers) else VIDEO_STAGES
 
 
-def groups_of(trials: Iterable[Planned], *, group_s: float) -> list[list[tuple[Shard, Path]]]:
+def groups_of(trials: Iterable[Planned], *, group_s: float) -> list[list[tuple[Shard, ShardFiles]]]:
     """The shards that are still to be perceived, each once, in the trials' order; short ones share a group.
 
     Args:
         trials: in order.
         group_s: how many seconds of video fill a group.
     """
-    groups: list[list[tuple[Shard, Path]]] = []
+    groups: list[list[tuple[Shard, ShardFiles]]] = []
     room_s = 0.0
-    missing = {file: shard for trial in trials for shard, file in trial.missing_shards}
-    lengths_s = {file: s for trial in trials for file, s in zip(trial.perceived, trial.lengths_s, strict=True)}
-    for file, shard in missing.items():
-        length_s = lengths_s[file]
+    missing = {files: shard for trial in trials for shard, files in trial.missing_shards}
+    lengths_s = {files: s for trial in trials for files, s in zip(trial.perceived, trial.lengths_s, strict=True)}
+    for files, shard in missing.items():
+        length_s = lengths_s[files]
         if length_s > room_s:
             groups.append([])
             room_s = group_s
-        groups[-1].append((shard, file))
+        groups[-1].append((shard, files))
         room_s -= length_s
     return groups
 

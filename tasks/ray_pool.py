@@ -21,8 +21,8 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
 from biopose.io.loading import without_garbage_collection
-from biopose.tracking.shard import Shard
-from tasks.costs import recorded_cost, shard_cost
+from biopose.tracking.shard import Shard, ShardFiles
+from tasks.costs import recorded_cost, second_pass_cost, shard_cost
 from tasks.faults import CrashedError, EngineError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
 from tasks.ray_folder import OF_RAY, keep_token, made_for_ray, ray_folder
@@ -70,28 +70,38 @@ class PerceptionActor:
     def ready(self) -> None:
         """Return once the actor is started; Ray's own method for that is absent where a client is joined."""
 
-    def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    def perceive(self, shards: Sequence[Shard], files: Sequence[ShardFiles]) -> list[BioposeError | None]:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""
-        from biopose.tracking.shards import perceive_shards
 
-        def missing(_: Sequence[Path], work: Sequence[tuple[Shard, Path]]) -> list[BioposeError | None]:
-            of = {file: number for number, (_, file) in enumerate(work) if not file.exists()}
+        def missing(_: Sequence[Path], work: Sequence[tuple[Shard, ShardFiles]]) -> list[BioposeError | None]:
+            is_located = [files.located.exists() for _, files in work]
             errors: list[BioposeError | None] = [None] * len(work)
-            with recorded_cost([shard_cost(file) for file in of]):
-                found = perceive_shards(
-                    [work[number][0] for number in of.values()],
-                    list(of),
-                    detector=self._networks.detector,
-                    network=self._networks.keypoints,
-                )
-            for number, error in zip(of.values(), found, strict=True):
-                errors[number] = error
+            for again in (False, True):
+                some = [n for n, (_, files) in enumerate(work) if is_located[n] == again and not files.are_there]
+                for number, error in zip(some, self._perceived([work[n] for n in some], again=again), strict=True):
+                    errors[number] = error
             return errors
 
-        for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
+        for path in (path for file in files for path in file.paths):
+            path.parent.mkdir(parents=True, exist_ok=True)
         videos = [shard.video for shard in shards]
         return each_alone_if_need_be(missing, videos, list(zip(shards, files, strict=True)))
+
+    def _perceived(self, work: Sequence[tuple[Shard, ShardFiles]], *, again: bool) -> list[BioposeError | None]:
+        """Perceive shards, of all of which the people are located already, or of none."""
+        from biopose.tracking.shards import perceive_shards
+
+        if not work:
+            return []
+        shards, files = zip(*work, strict=True)
+        network = self._networks.keypoints
+        tokens = [one.tokens for one in files if one.tokens is not None]
+        with recorded_cost(
+            list(map(second_pass_cost, tokens)) if again else [shard_cost(one.located) for one in files],
+            parts=list(map(shard_cost, tokens)),
+            of_part=lambda: (network.head_processor_s, network.head_wall_s),
+        ):
+            return perceive_shards(shards, files, detector=self._networks.detector, network=network)
 
 
 class ActorPool:
@@ -124,7 +134,7 @@ class ActorPool:
         """
         self._free[0] = asyncio.run(self._started(self._free[0]))
 
-    async def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    async def perceive(self, shards: Sequence[Shard], files: Sequence[ShardFiles]) -> list[BioposeError | None]:
         """Perceive shards together; where that kills the actor, each alone, so that one bad video costs only itself.
 
         Args:
@@ -141,14 +151,14 @@ class ActorPool:
                 return [error]
             return [await self._perceived_alone(*one) for one in zip(shards, files, strict=True)]
 
-    async def _perceived_alone(self, shard: Shard, file: Path) -> BioposeError | None:
+    async def _perceived_alone(self, shard: Shard, file: ShardFiles) -> BioposeError | None:
         try:
             (error,) = await self._perceived([shard], [file])
         except CrashedError as crash:
             return crash
         return error
 
-    async def _perceived(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    async def _perceived(self, shards: Sequence[Shard], files: Sequence[ShardFiles]) -> list[BioposeError | None]:
         """What one actor finds; one that dies of it is replaced."""
         for _ in range(ATTEMPTS):
             actor = await self._taken()

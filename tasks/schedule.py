@@ -12,13 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.context import AsyncClientContext
 
 from biopose.errors import BioposeError
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from tasks import stages
 from tasks.dask_pool import DaskPool
 from tasks.errors import GivesWayError
@@ -131,7 +130,9 @@ class Schedule:
                 async with self.slots.taken(["loader"], rank=len(self._trials)):
                     await asyncio.to_thread(writer.publish_if_due)
 
-    async def _perceive(self, group: Sequence[tuple[Shard, Path]], rank: int) -> dict[Path, BioposeError] | Exception:
+    async def _perceive(
+        self, group: Sequence[tuple[Shard, ShardFiles]], rank: int
+    ) -> dict[ShardFiles, BioposeError] | Exception:
         """What is wrong with each shard's video, or with the call itself: every trial of the group ends by it."""
         try:
             actors = await asyncio.shield(self._actors)
@@ -150,7 +151,7 @@ class Schedule:
             if trial.missing_shards:
                 self._began(trial, stage)
             for _, file in trial.missing_shards:
-                await self._perceived_file(file)
+                await self._perceived_shard(file)
             if not trial.is_finished:
                 workers = await asyncio.shield(self._workers)
                 async with self.slots.taken(workers.takes, rank=rank):
@@ -179,7 +180,7 @@ class Schedule:
         if self._gives_way():
             raise GivesWayError
 
-    async def _perceived_file(self, file: Path) -> None:
+    async def _perceived_shard(self, file: ShardFiles) -> None:
         outcome = await self._perceived[file]
         error = outcome if isinstance(outcome, Exception) else outcome.get(file)
         if error is not None:

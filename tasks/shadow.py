@@ -1,9 +1,8 @@
 """The stored trials that a candidate release measures anew, planned with its models.
 
-A stage whose key is the champion's is not run again. Other weights of MQ-HMR change the key of the first one: the pass
-of the keypoint network that gives the keypoints gives the maps that MQ-HMR decodes, and neither these (0.3 MB a person)
-nor images of people are kept. The detector alone could be spared, a fifth of that stage's processor time, and then the
-gate would compare the cost of a candidate that detects nobody with that of a champion that does.
+A stage whose key is the champion's is not run again. Nor is anybody located again for other weights of MQ-HMR: the
+champion's crops are decoded once more (`biopose.tracking.token_pass`). The gate compares the costs that nights have:
+of both, locating people, and the own decoding of each; the second pass over the crops is the shadow's alone.
 """
 
 from __future__ import annotations
@@ -31,23 +30,33 @@ class ShadowPlan:
     Attributes:
         trials: planned with its models.
         left_out: by trial id, why the champion's run is no measure for it: the trial is not what it was.
+        champions: by trial id, the same trials planned with the champion's models.
     """
 
     trials: list[Planned]
     left_out: dict[str, str]
+    champions: dict[str, Planned]
 
     @property
     def shared(self) -> dict[str, tuple[int, int]]:
         """By stage, how many results are there already, as the champion's or of an earlier start, and of how many."""
         videos = [trial for trial in self.trials if isinstance(trial, PlannedTrial)]
-        files = [file for trial in videos for file in trial.perceived]
+        located = [files.located for trial in videos for files in trial.perceived]
+        tokens = [files.tokens for trial in videos for files in trial.perceived if files.tokens is not None]
         counts = {
-            "perceive": (_there(files), len(files)),
+            "locate": (_there(located), len(located)),
+            "decode": (_there(tokens), len(tokens)),
             "reconstruct": (_there([trial.motion for trial in videos]), len(videos)),
             "solve and analyse": (_finished(videos), len(videos)),
             "measure markers": (_finished(self.trials) - _finished(videos), len(self.trials) - len(videos)),
         }
         return {stage: count for stage, count in counts.items() if count[1]}
+
+    @property
+    def spent_s(self) -> float:
+        """Processor seconds that were spent on the trials so far, without the results that both share."""
+        rows = ((self.champions[trial.trial_id].costs_so_far(), trial.costs_so_far()) for trial in self.trials)
+        return sum(float(row["processor_s"]) for theirs, ours in rows for row in ours if row not in theirs)
 
 
 def plan_shadow(
@@ -70,13 +79,14 @@ def plan_shadow(
         options: of the champion's runs, with which the candidate measures, too; the default where they are not known.
     """
     plans, left_out = plan_stored(trials, (candidate, champion), settings, options)
-    planned = []
+    planned, champions = [], {}
     for name, (ours, theirs) in plans.items():
         if loaded.get(name, ("", ""))[0] == theirs.run_id:
             planned.append(ours)
+            champions[name] = theirs
         else:
             left_out[name] = CHANGED
-    return ShadowPlan(planned, left_out)
+    return ShadowPlan(planned, left_out, champions)
 
 
 def _there(files: Sequence[Path]) -> int:

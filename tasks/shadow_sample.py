@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from warehouse.errors import ReleaseError
+from warehouse.run_costs import REPEATED
 
 QUALITY_CLASSES = 3  # of equal size
 
@@ -19,10 +20,15 @@ CANDIDATES = """
 SELECT
     trial.trial_id, trial.team_id, trial.athlete_id, trial.activity,
     if(trial.recording = 'video', trial.camera, trial.recording), trial.frames, coalesce(quality.value, 0),
-    processor_s
+    stages_s
 FROM trial
 LEFT JOIN quality ON quality.trial_id = trial.trial_id AND quality.name = 'mean_quality'
-LEFT JOIN (SELECT run_number, sum(processor_s) AS processor_s FROM run_cost GROUP BY 1) AS cost
+LEFT JOIN (
+    SELECT run_number, map(list(stage), list(processor_s)) AS stages_s
+    FROM run_cost
+    WHERE stage <> $repeated
+    GROUP BY run_number
+) AS cost
     ON cost.run_number = trial.run_number
 JOIN release_run ON release_run.trial_id = trial.trial_id AND release_run.release_id = $release
 WHERE trial.recording = 'video' OR ($neurik AND trial.method = 'marker_neurik')
@@ -42,7 +48,7 @@ class StoredTrial:
         camera: of the manifest; of a recording of markers "markers".
         frames: that were measured.
         quality: mean, 0 to 1.
-        processor_s: that measuring it took; None where it was not recorded.
+        stages_s: by stage, processor seconds that measuring it took; None where they were not recorded.
     """
 
     trial_id: str
@@ -52,7 +58,7 @@ class StoredTrial:
     camera: str
     frames: int
     quality: float
-    processor_s: float | None = None
+    stages_s: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Budget:
     Attributes:
         trials: at most.
         frames: of video, at most; None: no bound.
-        minutes: of processor time at most, as the promoted release took; None: no bound.
+        minutes: of processor time at most, that is spent; None: no bound.
     """
 
     trials: int = 40
@@ -78,12 +84,17 @@ def stored_trials(connection: duckdb.DuckDBPyConnection, release_id: str, *, neu
         release_id: that measured them.
         neurik: whether recordings of markers that NeurIK solved are among them, since a candidate changes it.
     """
-    found = connection.execute(CANDIDATES, {"release": release_id, "neurik": neurik}).fetchall()
+    found = connection.execute(CANDIDATES, {"release": release_id, "neurik": neurik, "repeated": REPEATED}).fetchall()
     return [StoredTrial(*row) for row in found]
 
 
 def draw_sample(
-    trials: Sequence[StoredTrial], budget: Budget, *, first: Collection[str] = (), seed: int = 0
+    trials: Sequence[StoredTrial],
+    budget: Budget,
+    *,
+    first: Collection[str] = (),
+    shared: Collection[str] = (),
+    seed: int = 0,
 ) -> list[StoredTrial]:
     """Draw trials, one from each stratum in turn, of the athlete of whom the fewest are drawn yet.
 
@@ -94,6 +105,8 @@ def draw_sample(
         trials: to draw from.
         budget: of the sample; a trial that would exceed it is passed over.
         first: ids of those that are drawn before any other, such as the golden set.
+        shared: stages that are not made again, and so cost nothing; what the others cost the promoted release, they are
+            expected to cost.
         seed: of the order in each stratum.
 
     Raises:
@@ -101,7 +114,7 @@ def draw_sample(
     """
     shares = np.arange(1, QUALITY_CLASSES) / QUALITY_CLASSES
     edges = np.quantile([one.quality for one in trials] or [0.0], shares)
-    spent = _Spent(budget, _seconds(trials) if budget.minutes is not None else {})
+    spent = _Spent(budget, _seconds(trials, shared) if budget.minutes is not None else {})
     drawn = [one for one in trials if one.trial_id in first and spent.take(one)]
     of_athlete = Counter(one.athlete for one in drawn)
     strata: dict[tuple[str, str, str, int], list[StoredTrial]] = defaultdict(list)
@@ -148,16 +161,20 @@ class _Spent:
         return True
 
 
-def _seconds(trials: Sequence[StoredTrial]) -> dict[str, float]:
-    """By trial, processor seconds: recorded, else by its frames as the others took."""
-    known = [one for one in trials if one.processor_s is not None and one.frames]
+def _seconds(trials: Sequence[StoredTrial], shared: Collection[str]) -> dict[str, float]:
+    """By trial, processor seconds of what is not shared: recorded, else by its frames as the others took."""
+    known = {
+        one.trial_id: sum(seconds for stage, seconds in one.stages_s.items() if stage not in shared)
+        for one in trials
+        if one.stages_s is not None
+    }
     if not known:
         raise ReleaseError(
             "a budget in minutes needs the processor time of stored trials, and none was recorded: they were measured "
             "by an earlier version; give the budget in frames"
         )
-    per_frame = sum(one.processor_s or 0.0 for one in known) / sum(one.frames for one in known)
-    return {one.trial_id: one.frames * per_frame if one.processor_s is None else one.processor_s for one in trials}
+    per_frame = sum(known.values()) / max(sum(one.frames for one in trials if one.trial_id in known), 1)
+    return {one.trial_id: known.get(one.trial_id, one.frames * per_frame) for one in trials}
 
 
 def _shuffled(name: str, seed: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from prefect import Task, task
@@ -17,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
 from biopose.errors import BioposeError
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from tasks.dask_pool import DaskPool
 from tasks.marker_plan import PlannedMarkers
 from tasks.plan import Planned, PlannedTrial
@@ -49,11 +48,11 @@ _retries: dict[str, Any] = {
 
 
 @task(name="perceive", **_retries)
-async def perceive(group: Sequence[tuple[Shard, Path]], actors: ActorPool) -> dict[Path, BioposeError]:
+async def perceive(group: Sequence[tuple[Shard, ShardFiles]], actors: ActorPool) -> dict[ShardFiles, BioposeError]:
     """Perceive shards; what is wrong with the video of each that could not be perceived.
 
     Args:
-        group: shards, each with the file to write.
+        group: shards, each with the files to write.
         actors: that perceive.
     """
     shards, files = [shard for shard, _ in group], [file for _, file in group]

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from biopose.analysis.criterion_text import interval_text, value_text
 from biopose.analysis.gate import decide
 from biopose.analysis.gate_policy import Policy
 from biopose.analysis.watch import Drift, TrialValues, drift_of_means, drift_of_shares
@@ -194,8 +195,8 @@ def _agreement(
         of_numbers, athletes, half, attempted=len(compared), look=look, population=int(athletes.max()) + 1
     )
     beyond = [
-        f"{one.name}: {one.mean:+.3g} {one.unit} ({one.low_end:+.3g} to {one.high_end:+.3g}) on {one.trials} trials "
-        "that both releases measured"
+        f"{one.name}: {value_text(one.mean, one.unit)} ({interval_text(one.low_end, one.high_end, one.unit)}) on "
+        f"{one.trials} trials that both releases measured"
         for one in decision.judged
         if one.verdict == "fail"
     ]

@@ -18,6 +18,7 @@ from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
 from biopose.tracking.people import People, join_shards
+from biopose.tracking.shard import ShardFiles
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
 from biopose.video.probe import probe_video
@@ -144,8 +145,9 @@ def test_files_between_the_stages_give_what_memory_gives(
 ) -> None:
     asked, networks = trial(CLIP, start_s=0.0, end_s=END_S), models.perception
     (shard,) = asked.clip.shards(probe_video(CLIP))
-    perceive_shards([shard], [tmp_path / "0.parquet"], detector=networks.detector, network=networks.keypoints)
-    tracked = join_shards([read_shard(tmp_path / "0.parquet")])
+    files = ShardFiles(tmp_path / "0.parquet", tmp_path / "0-tokens.parquet" if models.method.mesh else None)
+    perceive_shards([shard], [files], detector=networks.detector, network=networks.keypoints)
+    tracked = join_shards([read_shard(files)])
     (person,) = reconstruct(tracked, asked, models=models.fit).people
     write_motion(person, tmp_path / "motion.safetensors")
     (again,) = solve([read_motion(tmp_path / "motion.safetensors")], activity="other", models=models.solve)

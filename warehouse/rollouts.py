@@ -16,6 +16,7 @@ from typing import Literal
 import duckdb
 
 from warehouse.errors import ReleaseError
+from warehouse.run_costs import REPEATED
 
 State = Literal["register", "shadow", "compare", "gate", "canary", "promote", "watch", "done", "stopped"]
 STATES: dict[State, tuple[State, ...]] = {  # with what each may be followed by
@@ -46,6 +47,7 @@ class Rollout:
         verdict: of the gate; None before it.
         policy: of the gate, the text of its file.
         comparison: JSON that the gate decided on; None before it.
+        most_minutes: of processor time that the shadow may spend; None: no bound.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Rollout:
     verdict: str | None
     policy: str
     comparison: str | None
+    most_minutes: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -103,19 +106,23 @@ class ShadowCost:
         trials: that the candidate measured.
         frames: of them.
         champion_frames: of all trials that the champion measured.
-        processor_s: of the candidate's runs, without the results that both share; None: not known.
+        processor_s: spent on the candidate's runs, without the results that both share; None: not known.
+        repeated_s: of these, on a second pass over people whom the champion had located.
         champion_processor_s: of the champion's runs of the same trials, all of them.
         shared: by stage, of how many of these trials its result is the champion's, and was not made again.
         seconds: from the draw of the sample to the comparison, pauses included; None: not yet there.
+        most_minutes: of processor time, its budget; None: no bound.
     """
 
     trials: int
     frames: int
     champion_frames: int
     processor_s: float | None
+    repeated_s: float
     champion_processor_s: float | None
     shared: Mapping[str, int]
     seconds: float | None
+    most_minutes: float | None
 
     @property
     def line(self) -> str:
@@ -124,10 +131,18 @@ class ShadowCost:
         if self.processor_s is not None and self.champion_processor_s is not None:
             once = ", ".join(f"{stage} ({trials} of {self.trials})" for stage, trials in sorted(self.shared.items()))
             text += (
-                f"; once for both: {once or 'no stage'}; {self.processor_s:.0f} processor seconds for the rest, "
-                f"the champion's {self.champion_processor_s:.0f} for all stages of these trials"
+                f"; once for both: {once or 'no stage'}; {self.processor_s:.0f} processor seconds spent on the rest, "
+                f"{self._repeated}the champion's {self.champion_processor_s:.0f} on all stages of these trials"
             )
+        if self.most_minutes is not None:
+            text += f"; the budget is {self.most_minutes:g} minutes of processor time"
         return text if self.seconds is None else f"{text}; {self.seconds:.0f} s with all pauses"
+
+    @property
+    def _repeated(self) -> str:
+        if not self.repeated_s:
+            return ""
+        return f"{self.repeated_s:.0f} of them on a second pass over located people, which a night does not need; "
 
 
 SHADOW_COST = """
@@ -136,7 +151,9 @@ measured AS (
     SELECT release_run.release_id, release_run.trial_id IN (FROM sampled) AS is_sampled, run.frames, cost.processor_s
     FROM release_run
     JOIN run USING (run_number)
-    LEFT JOIN (SELECT run_number, sum(processor_s) AS processor_s FROM run_cost GROUP BY 1) AS cost USING (run_number)
+    LEFT JOIN (
+        SELECT run_number, sum(processor_s) AS processor_s FROM run_cost WHERE stage <> $repeated GROUP BY 1
+    ) AS cost USING (run_number)
     WHERE release_run.release_id IN ($candidate, $champion)
 ),
 of_stages AS (
@@ -157,13 +174,15 @@ SELECT
     coalesce(sum(frames) FILTER (release_id = $candidate AND is_sampled), 0)::BIGINT,
     coalesce(sum(frames) FILTER (release_id = $champion), 0)::BIGINT,
     (SELECT coalesce(sum(processor_s) FILTER (NOT is_shared), 0) FROM of_candidate HAVING count(*) > 0),
+    (SELECT coalesce(sum(processor_s), 0) FROM of_candidate WHERE stage = $repeated AND NOT is_shared),
     sum(processor_s) FILTER (release_id = $champion AND is_sampled),
-    (SELECT coalesce(histogram(stage), MAP {}) FROM of_candidate WHERE is_shared),
+    (SELECT coalesce(histogram(stage), MAP {}) FROM of_candidate WHERE stage <> $repeated AND is_shared),
     (
         SELECT epoch(min(noted_at) FILTER (to_state = 'compare') - min(noted_at) FILTER (to_state = 'shadow'))
         FROM rollout_transition
         WHERE rollout_number = $number
-    )
+    ),
+    (SELECT most_minutes FROM rollout WHERE rollout_number = $number)
 FROM measured
 """
 
@@ -177,8 +196,9 @@ def register(
     trials: Sequence[str],
     who: str,
     why: str,
+    most_minutes: float | None = None,
 ) -> int:
-    """Record a new rollout with its sample; its number. Call it in a transaction.
+    """Record a new rollout with its sample and budget; its number. Call it in a transaction.
 
     Raises:
         ReleaseError: another one is open.
@@ -187,7 +207,8 @@ def register(
         raise ReleaseError(f"rollout {last.number} is open; `biopose rollout start` goes on with it")
     number = last.number + 1 if last else 1
     connection.execute(
-        "INSERT INTO rollout VALUES (?, ?, ?, 'register', NULL, ?, NULL)", [number, champion_id, candidate_id, policy]
+        "INSERT INTO rollout VALUES (?, ?, ?, 'register', NULL, ?, NULL, ?)",
+        [number, champion_id, candidate_id, policy, most_minutes],
     )
     _note(connection, number, None, "register", who, why)
     connection.executemany("INSERT INTO rollout_trial VALUES (?, ?, NULL, NULL)", [[number, one] for one in trials])
@@ -275,6 +296,7 @@ def note_offsets(connection: duckdb.DuckDBPyConnection, number: int, offsets: Se
 def shadow_cost(connection: duckdb.DuckDBPyConnection, rollout: Rollout) -> ShadowCost:
     """What the shadow of a rollout has cost so far."""
     values = {"number": rollout.number, "candidate": rollout.candidate_id, "champion": rollout.champion_id}
+    values["repeated"] = REPEATED
     return ShadowCost(*connection.execute(SHADOW_COST, values).fetchall()[0])
 
 

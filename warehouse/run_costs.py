@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+REPEATED = "second pass"  # the stage that no release costs: over people whom another has located already
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -21,7 +23,7 @@ class RunCost:
     """What a run cost.
 
     Attributes:
-        processor_s: of all stages together.
+        processor_s: of all stages together, without that of a second pass.
         frame_s: processor seconds per frame.
         peak_mb: of the process that needed most memory.
     """
@@ -54,7 +56,8 @@ def run_costs(connection: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> dic
     """By run number, what it cost; runs whose costs are not known are absent."""
     rows = connection.execute(
         "SELECT run_number, sum(processor_s), sum(processor_s) / any_value(frames), max(peak_mb) "
-        "FROM run_cost JOIN run USING (run_number) WHERE list_contains($runs, run_number) AND frames > 0 GROUP BY 1",
-        {"runs": list(runs)},
+        "FROM run_cost JOIN run USING (run_number) WHERE list_contains($runs, run_number) AND stage <> $repeated "
+        "AND frames > 0 GROUP BY 1",
+        {"runs": list(runs), "repeated": REPEATED},
     ).fetchall()
     return {number: RunCost(*values) for number, *values in rows}

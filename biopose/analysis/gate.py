@@ -23,6 +23,7 @@ import scipy
 from numpy.typing import NDArray
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
+from biopose.analysis.criterion_text import SHARE, interval_text, value_text
 from biopose.analysis.gate_policy import MOST_DRAWS, Policy
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +38,7 @@ class Criterion:
 
     Attributes:
         name: what is compared.
-        unit: of the difference.
+        unit: of the difference, as `criterion_text.value_text` takes it.
         values: (N,) candidate minus champion; NaN where a trial does not have it.
         low: the mean must lie above; -inf: no bound.
         high: the mean must lie below.
@@ -236,7 +237,7 @@ def _judged_failures(failed: int, attempted: int, policy: Policy, level: float) 
             more += 1
     share = failed / attempted if attempted else math.nan
     name = "trials that cannot be measured any more"
-    return Judged(name, "share", share, low, high, -math.inf, bound, attempted, 0, verdict, more)  # type: ignore[arg-type]
+    return Judged(name, SHARE, share, low, high, -math.inf, bound, attempted, 0, verdict, more)  # type: ignore[arg-type]
 
 
 def _judged_missed(athletes: NDArray[np.int64], policy: Policy, population: int | None) -> Judged:
@@ -253,7 +254,7 @@ def _judged_missed(athletes: NDArray[np.int64], policy: Policy, population: int 
     verdict: Verdict = "not enough evidence" if further else "pass"
     more = math.ceil(further * max(trials / max(sampled, 1), 1.0))
     name = "athletes far worse, whom the sample missed"
-    return Judged(name, "share", 0.0, 0.0, missed, -math.inf, bound, trials, sampled, verdict, more)
+    return Judged(name, SHARE, 0.0, 0.0, missed, -math.inf, bound, trials, sampled, verdict, more)
 
 
 def _missed_share(sampled: int, level: float, population: int | None) -> float:
@@ -273,7 +274,7 @@ def _share_ends(count: int, total: int, level: float) -> tuple[float, float]:
 
 def _fault(one: Judged) -> str:
     bound = one.low if one.mean < one.low else one.high
+    interval = interval_text(one.low_end, one.high_end, one.unit)
     return (
-        f"{one.name}: {one.mean:+.3g} {one.unit} ({one.low_end:+.3g} to {one.high_end:+.3g}), beyond the margin of "
-        f"{bound:+.3g}"
+        f"{one.name}: {value_text(one.mean, one.unit)} ({interval}), beyond the margin of {value_text(bound, one.unit)}"
     )

@@ -1,12 +1,13 @@
 """Film of the laboratory's motions, rendered and perceived once: what a later evaluation finds in a folder.
 
-A clip is kept under a key of its motion, view and rendering; its people under one of the clip and of everything that
-`perceive` depends on. What follows perceive is computed anew each time.
+A clip is kept under a key of its motion, view and rendering; its people, and their tokens, under one of the clip and of
+everything that they depend on. What follows perceive is computed anew each time.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from biopose.outputs.trial import trial_table
 from biopose.pipeline import PERCEIVE, Clip, Models, Subject, Trial, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.tracking.people import People, join_shards
+from biopose.tracking.shard import ShardFiles
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
 from biopose.video.probe import probe_video
@@ -60,14 +62,14 @@ def filmed(motion: ExpertMotion, view: str, folder: Path, *, models: Models) -> 
     if not video.exists():
         with written_whole(video) as partial:
             render(motion, view, partial)
-    people = folder / f"{video.stem}_{_perceive_key(video, models)}.parquet"
-    if not people.exists():
+    files = _files(video, models)
+    if not files.are_there:
         networks = models.perception
         (shard,) = Clip(video).shards(probe_video(video), shard_s=float("inf"))
-        (error,) = perceive_shards([shard], [people], detector=networks.detector, network=networks.keypoints)
+        (error,) = perceive_shards([shard], [files], detector=networks.detector, network=networks.keypoints)
         if error is not None:
             raise error
-    return FilmedMotion(video, join_shards([read_shard(people)]))
+    return FilmedMotion(video, join_shards([read_shard(files)]))
 
 
 def measured(film: FilmedMotion, *, height_m: float, activity: str, models: Models) -> PersonMeasurement:
@@ -101,8 +103,16 @@ def _key(motion: ExpertMotion, view: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def _perceive_key(video: Path, models: Models) -> str:
+def _files(video: Path, models: Models) -> ShardFiles:
+    """Of a clip, which is one shard: its people, and their tokens where the method has any."""
     weights = models.files.versions()
-    parts = [sha256_of(video), str(PERCEIVE.version), models.method.name]
-    parts += [f"{name}={weights[f'{name}_sha256']}" for name in PERCEIVE.networks]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    of = {name: f"{name}={weights[f'{name}_sha256']}" for name in PERCEIVE.networks}
+    located = [sha256_of(video), str(PERCEIVE.version), *(of[name] for name in of if name not in PERCEIVE.heads)]
+    if models.method.mesh is None:
+        return ShardFiles(_keyed(video, located))
+    return ShardFiles(_keyed(video, located), _keyed(video, [*located, *(of[name] for name in PERCEIVE.heads)]))
+
+
+def _keyed(video: Path, parts: Sequence[str]) -> Path:
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return video.with_name(f"{video.stem}_{key}.parquet")

@@ -108,6 +108,23 @@ def cut_turned(image: NDArray[np.uint8], boxes_px: NDArray[np.float64], turns_ra
     return replace(_together(crops, [region - 0.5 for region in regions]), turns_rad=turns_rad)
 
 
+@one_torch_thread()
+def cut_regions(
+    images: Sequence[NDArray[np.uint8]], regions_px: NDArray[np.float64], turns_rad: NDArray[np.float64]
+) -> PersonCrops:
+    """People who were cropped before, in the same crops to the bit.
+
+    Args:
+        images: RGB (H, W, 3), of any sizes: that of each of N people.
+        regions_px: (N, 4) as `PersonCrops` has them.
+        turns_rad: (N,) likewise; 0 of crops that are not turned.
+    """
+    regions = (regions_px + 0.5).astype(np.int64)
+    people = zip(images, regions, turns_rad.tolist(), strict=True)
+    crops = [_cut_turned(image, region, turn) if turn else _cut(image, region) for image, region, turn in people]
+    return replace(_together(crops, list(regions_px)), turns_rad=turns_rad)
+
+
 def _together(crops: list[Tensor], regions: list[NDArray[np.float64]]) -> PersonCrops:
     if not crops:
         return PersonCrops(torch.zeros(0, 3, HEIGHT_PX, WIDTH_PX, dtype=torch.uint8), np.zeros((0, 4)))

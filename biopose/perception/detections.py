@@ -36,6 +36,8 @@ class Detection:
         appearance: (2, bins) or None.
         tokens: (width,) of the feature head; None without one.
         number: of its box among those that the frame was given with.
+        region_px: (4,) of the crop that its keypoints were located in, as of `PersonFeatures`; None: not known.
+        turn_rad: of that crop, likewise.
     """
 
     frame_index: int
@@ -47,6 +49,8 @@ class Detection:
     appearance: NDArray[np.float64] | None = None
     tokens: NDArray[np.float16] | None = None
     number: int = 0
+    region_px: NDArray[np.float64] | None = None
+    turn_rad: float = 0.0
 
     @property
     def size_px(self) -> float:

@@ -1,4 +1,4 @@
-"""What the keypoint network's pass leaves of each person for a head that reads its feature maps."""
+"""What the keypoint network's pass leaves of each person: the crop, and for a head what it reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PersonFeatures:
     """One person in one image.
 
     Attributes:
-        maps: (channels, 256 / stride, 192 / stride) at the levels that the head reads, of its device.
+        maps: (channels, 256 / stride, 192 / stride) at the levels that the head reads, of its device; none without one.
         points: (26, 2) keypoints in pixels of the crop, or of its mirror image, in which left is right.
         confidence: (26,) from 0 to 1.
         mirrored: whether the network was given the mirror image.

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from biopose.analysis.criterion_text import interval_text, value_text
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.io.files import written_whole
 from biopose.report.messages import commands
@@ -75,16 +76,16 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, Any]:
     bounds = [
         text
         for bound, text in (
-            (one["low"], f"above {_number(one['low'])}"),
-            (one["high"], f"below {_number(one['high'])}"),
+            (one["low"], f"above {_typeset(value_text(one['low'], one['unit']))}"),
+            (one["high"], f"below {_typeset(value_text(one['high'], one['unit']))}"),
         )
         if bound is not None
     ]
     more = f": {one['more_trials']} more" if one["more_trials"] else ""
     return {
         "name": one["name"],
-        "mean": f"{_number(one['mean'])} {one['unit']}",
-        "interval": _interval(one["low_end"], one["high_end"]),
+        "mean": _typeset(value_text(one["mean"], one["unit"])),
+        "interval": _typeset(interval_text(one["low_end"], one["high_end"], one["unit"])),
         "margin": ", ".join(bounds),
         "sample": _sample(one),
         "verdict": one["verdict"] + more,
@@ -115,10 +116,11 @@ def _offset_tables(
     of_metrics: list[dict[str, str]] = []
     of_coordinates: list[dict[str, str]] = []
     for one in rollout["offsets"]:
+        unit = one["unit"].removeprefix("1")
         row = {
             "quantity": one["quantity"],
-            "mean": f"{_number(one['mean_difference'])} {one['unit'].removeprefix('1')}",
-            "interval": _interval(one["low"], one["high"]),
+            "mean": _typeset(value_text(one["mean_difference"], unit)),
+            "interval": _typeset(interval_text(one["low"], one["high"], unit)),
             "sample": _sample(one),
         }
         (of_coordinates if one["quantity"] in names else of_metrics).append(row)
@@ -138,9 +140,6 @@ def _plots(one: WorstTrial) -> list[Markup]:
     return [Markup(figure(one.trial_id, [panel], one.time_s, trusted, columns=1)) for panel in panels]  # noqa: S704
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "not known" if low is None and high is None else f"{_number(low)} to {_number(high)}"
-
-
-def _number(value: float | None) -> str:
-    return "not known" if value is None else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+def _typeset(text: str) -> str:
+    """Numbers with a minus sign that is one."""
+    return text.replace("-", "\N{MINUS SIGN}")

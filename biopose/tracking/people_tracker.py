@@ -8,15 +8,16 @@ expected, and what it finds there counts if it is confident. The same lets the d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose.camera.motion import BackgroundSampler
-from biopose.perception.detections import box_around
+from biopose.perception.detections import Detection, box_around
 from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.flip_augmentation import is_mirrored
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
@@ -71,8 +72,7 @@ class PeopleTracker:
             network: of keypoints, for people who are expected and were not detected.
 
         Returns:
-            The people in the frame, each once, and their features for the network's head; None of nobody in the
-            lead-in.
+            The people in the frame, each once, and their features for a head; None of nobody in the lead-in.
         """
         boxes_px, scores = boxes.boxes_px, boxes.scores
         among, mirrored = may_lie(boxes_px, scores, located), is_mirrored(frame.index)
@@ -96,8 +96,13 @@ class PeopleTracker:
         if frame.time_s < self._from_s:
             return None, []
         background = self._backgrounds.sample(frame.image, time_s=frame.time_s, boxes_px=boxes_px)
+        located_in = [_of_box(features, detection) for detection in detections]
+        detections = [
+            replace(detection, region_px=crop.region_px, turn_rad=crop.turn_rad)
+            for detection, crop in zip(detections, located_in, strict=True)
+        ]
         found = FrameDetections(frame.index, frame.time_s, detections, background, frame.timed, frame.change)
-        return found, [kept for detection in detections if features and (kept := features[detection.number])]
+        return found, located_in
 
     def _followed(self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints | None:
         """Keypoints of people who are expected and were not detected; None where nobody is expected."""
@@ -112,6 +117,13 @@ class PeopleTracker:
             frame.image, expected_px, located, network, among=tilted, mirrored=mirrored, before_rad=axes_rad
         )
         return located.of(located.confidence.mean(1) >= np.where(tilted, FOLLOWED_TILTED, FOLLOWED))
+
+
+def _of_box(features: Sequence[PersonFeatures | None], detection: Detection) -> PersonFeatures:
+    """The features of somebody who was detected, in whose box there is something."""
+    found = features[detection.number]
+    assert found is not None
+    return found
 
 
 def _part_in_image(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -38,6 +38,29 @@ class Shard:
     keep_readable: bool = False
 
 
+@dataclass(frozen=True)
+class ShardFiles:
+    """Where what is perceived of a shard is kept.
+
+    Attributes:
+        located: its people, with their keypoints and crops, and what the camera's motion is found from.
+        tokens: of the people, as a feature head makes them; None where no head is used.
+    """
+
+    located: Path
+    tokens: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.located,) if self.tokens is None else (self.located, self.tokens)
+
+    @property
+    def are_there(self) -> bool:
+        """Whether all of them exist."""
+        return all(path.exists() for path in self.paths)
+
+
 def shards_of(
     info: VideoInfo,
     *,

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, groupby
 from operator import itemgetter
-from pathlib import Path
 
 from biopose.errors import BioposeError
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
 from biopose.tracking.people_tracker import PeopleTracker, track_people
-from biopose.tracking.shard import LEAD_IN_S, SHARD_S, Shard, shards_of
-from biopose.video.frames import SAME_TIME_S, Frame, read_frames
+from biopose.tracking.shard import LEAD_IN_S, SHARD_S, Shard, ShardFiles, shards_of
+from biopose.tracking.shard_frames import shard_frames
+from biopose.tracking.token_pass import with_tokens
+from biopose.video.frames import SAME_TIME_S, Frame
 from biopose.video.probe import check_image_size, probe_video
 
 DETECT_INTERVAL_S = 0.2  # every sixth frame at 30 Hz
 MOST_BETWEEN = 8  # frames, whose images wait for the next detection
 
-__all__ = ["LEAD_IN_S", "SHARD_S", "Shard", "perceive", "perceive_shards", "shards_of"]
+__all__ = ["LEAD_IN_S", "SHARD_S", "Shard", "ShardFiles", "perceive", "perceive_shards", "shards_of"]
 
 
 def perceive(
@@ -63,26 +64,37 @@ def perceive(
 
 
 def perceive_shards(
-    shards: Sequence[Shard], files: Sequence[Path], *, detector: PersonDetector, network: KeypointNetwork
+    shards: Sequence[Shard], files: Sequence[ShardFiles], *, detector: PersonDetector, network: KeypointNetwork
 ) -> list[BioposeError | None]:
-    """Detect the people of shards and write each to its file; one that cannot be decoded leaves the others alone.
+    """Perceive shards and write each to its files; one that cannot be decoded leaves the others alone.
+
+    What is there is not made again: where people are located already, their tokens alone are.
 
     Args:
         shards: of any videos.
-        files: Parquet to write, one a shard, each whole or not at all.
+        files: Parquet to write, each whole or not at all.
         detector: of people.
         network: of keypoints.
 
     Returns:
         What is wrong with each shard's video; None where all went well.
     """
-    from biopose.tracking.shard_file import write_shard  # loads pyarrow, which `perceive` does without
+    from biopose.tracking.shard_file import read_shard, write_shard  # load pyarrow, which `perceive` does without
 
     errors: list[BioposeError | None] = [None] * len(shards)
+    located = [one.located.exists() for one in files]
+    for number, (shard, own) in enumerate(zip(shards, files, strict=True)):
+        if located[number] and not own.are_there:
+            try:
+                write_shard(with_tokens(read_shard(ShardFiles(own.located)), shard, network=network), own)
+            except BioposeError as error:
+                errors[number] = error
     opened: dict[PeopleTracker, tuple[int, _ShardFrames]] = {}
 
     def frames() -> Iterator[tuple[PeopleTracker, Frame]]:
         for number, shard in enumerate(shards):
+            if located[number]:
+                continue
             try:
                 source = _ShardFrames(shard)
                 opened[source.tracker] = number, source
@@ -119,15 +131,7 @@ class _ShardFrames:
 
     def frames(self) -> Iterator[tuple[PeopleTracker, Frame]]:
         """Decode them, from the lead-in on."""
-        shard = self._shard
-        for frame in read_frames(
-            shard.video,
-            start_s=max(shard.start_s - shard.lead_in_s, 0.0),
-            end_s=shard.end_s,
-            recorded_rate_hz=shard.recorded_rate_hz,
-            keep_readable=shard.keep_readable,
-            warn=self._notes.append,
-        ):
+        for frame in shard_frames(self._shard, warn=self._notes.append):
             yield self.tracker, frame
 
     def detections(self, frames: Iterable[FrameDetections | None]) -> ShardDetections:

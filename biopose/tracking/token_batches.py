@@ -23,7 +23,7 @@ MOST_WAITING = 64  # frames: a person who walks out does not hold back all that 
 class _Waiting(Generic[Clip]):
     clip: Clip
     found: FrameDetections | None
-    people: int  # with features
+    people: int  # whose tokens are made
 
 
 class TokenBatches(Generic[Clip]):
@@ -45,10 +45,11 @@ class TokenBatches(Generic[Clip]):
         Args:
             clip: of the frame.
             found: in it.
-            features: of each of its people; empty without a head, or in a lead-in.
+            features: of each of its people; empty in a lead-in.
         """
-        self._frames.append(_Waiting(clip, found, len(features)))
-        self._features += features
+        wanted = features if self._network.token_batch else []
+        self._frames.append(_Waiting(clip, found, len(wanted)))
+        self._features += wanted
 
     def ready(self, *, last: bool = False) -> list[tuple[Clip, FrameDetections | None]]:
         """The frames that wait no longer; all of them where these are the last, or too many wait."""

@@ -22,6 +22,7 @@ from biopose.io.manifest import read_session
 from biopose.pipeline import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Models, analyse, reconstruct, solve
 from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.tracking.people import join_shards
+from biopose.tracking.shard import ShardFiles
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
 from flows.bench.process_tree import ProcessTree
@@ -139,7 +140,8 @@ def _planned(manifest: Path, settings: Settings) -> list[PlannedTrial]:
 
 def _take_through(planned: PlannedTrial, models: Models, folder: Path, seconds: dict[str, float]) -> None:
     folder.mkdir(parents=True)
-    shard, motion, trial = folder / "shard.parquet", folder / "motion.safetensors", planned.trial
+    motion, trial = folder / "motion.safetensors", planned.trial
+    shard = ShardFiles(folder / "people.parquet", folder / "tokens.parquet" if models.method.mesh else None)
     networks = models.perception
     with _timed(seconds, PERCEIVE.name):
         perceive_shards(planned.shards, [shard], detector=networks.detector, network=networks.keypoints)

@@ -95,9 +95,13 @@ def act(recorded_as: Act) -> Callable[[Callable[..., object]], click.Command]:
     "--budget-minutes",
     "minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Most minutes of processor time, as the promoted release took; no limit by default.",
+    help="Most minutes of processor time that the shadow spends; no limit by default.",
 )
-@click.option("--policy", type=EXISTING, help="The gate's policy, TOML; else the one that ships.")
+@click.option(
+    "--policy",
+    type=EXISTING,
+    help="The gate's policy: a changed copy of tasks/gate_policy.toml, which holds otherwise.",
+)
 @click.option("--why", default="", help="Recorded with the rollout.")
 @as_json
 def start(
@@ -115,12 +119,16 @@ def start(
 ) -> None:
     """Start a rollout, or go on with the one that is open: shadow, compare, gate.
 
+    The golden set is sampled first, then trials of every activity, team, camera and quality. What the candidate shares
+    with the promoted release is not made again and counts for no budget of minutes: of other weights of MQ-HMR, who was
+    located; of another NeurIK, all but the angles. Once the minutes are spent, no further trial is begun.
+
     The exit code is 0 where the gate passes the candidate, 3 where it does not.
 
     \b
     Examples:
       biopose rollout start --model mqhmr=2 --why "trained on twice the motions"
-      biopose rollout start --method keypoint_fit --trials 100
+      biopose rollout start --method keypoint_fit --trials 100 --budget-minutes 30
       biopose rollout start
     """
     from tasks.settings import Settings

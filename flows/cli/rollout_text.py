@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from biopose.analysis.criterion_text import interval_text, value_text
+
 STOPPED = (
     "biopose rollout start with another candidate, or with more trials; or against the gate: canary or promote, with "
     "--reason WHY"
@@ -90,11 +92,10 @@ def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
     ]
     shown = [one for one in decision["judged"] if not _is_quiet(one)]
     for one in shown:
-        ends = " to ".join("not known" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
-        ends = "interval not known" if one["low_end"] is one["high_end"] is None else ends
-        mean = "unknown" if one["mean"] is None else f"{one['mean']:+.3g}"
+        ends = interval_text(one["low_end"], one["high_end"], one["unit"])
         more = f", {one['more_trials']} more trials" if one["more_trials"] else ""
-        lines.append(f"  {one['name']:<48} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")
+        mean = value_text(one["mean"], one["unit"])
+        lines.append(f"  {one['name']:<48} {mean:>10} (interval {ends}): {one['verdict']}{more}")
     if quiet := len(decision["judged"]) - len(shown):
         lines.append(
             f"  {quiet} criteria of groups and of small golden sets, none beyond its bound; all are on the page"

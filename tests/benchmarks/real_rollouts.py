@@ -28,6 +28,7 @@ import click
 import numpy as np
 import torch
 
+from biopose.analysis.criterion_text import value_text
 from biopose.body.anny import Body
 from biopose.body.shape import draw_shapes, measurements
 from biopose.body.subject import skeleton_of_body
@@ -231,7 +232,7 @@ def disturbed(folder: Path) -> None:
         click.echo(f"verdict: {decision['line']}; {decision['reason']}")
         for one in decision["judged"]:
             if one["verdict"] == "fail":
-                click.echo(f"  {one['name']}: {one['mean']:+.3g} {one['unit']}")
+                click.echo(f"  {one['name']}: {value_text(one['mean'], one['unit'])}")
         if status["rollout"]["state"] != "stopped":
             reports.command("rollout", "abort", "--reason", "disturbed weights")
 

@@ -132,8 +132,8 @@ class CorrectedRun:
 
 
 def _perceived(home: Path) -> int:
-    """Number of stretches of video whose detections are on disk."""
-    return len(list((home / "artifacts/perceived").rglob("*.parquet")))
+    """Number of stretches of video whose people are on disk."""
+    return len(list((home / "artifacts/perceived").glob("*/*.parquet")))
 
 
 @pytest.fixture(scope="module")

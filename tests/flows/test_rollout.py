@@ -136,7 +136,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     shadow = found["shadow"]
     assert shadow["trials"] == SAMPLE
     assert 0 < shadow["frames"] < shadow["champion_frames"]
-    assert shadow["shared"] == {"perceive": SAMPLE, "reconstruct": SAMPLE}
+    assert shadow["shared"] == {"locate": SAMPLE, "decode": SAMPLE, "reconstruct": SAMPLE}
     assert shadow["processor_s"] > 0
     assert shadow["champion_processor_s"] > 0
     assert [one["to"] for one in found["transitions"]] == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, cut_people, cut_turned, is_croppable
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, cut_people, cut_regions, cut_turned, is_croppable
 
 
 def spot(*, x: float, y: float, width: int = 640, height: int = 480) -> np.ndarray:
@@ -96,3 +96,14 @@ def test_a_non_contiguous_image_gives_the_same_crop() -> None:
 def test_boxes_with_nothing_in_them_are_not_croppable() -> None:
     boxes = np.array([[0, 0, 5, 5], [4, 4, 4, 4], [-9, -9, -1, -1], [90, 2, 200, 30], [np.nan, 0, 5, 5]])
     assert is_croppable(np.zeros((50, 100, 3), np.uint8), boxes).tolist() == [True, False, False, True, False]
+
+
+def test_who_was_cropped_is_cropped_again_the_same_to_the_bit() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    boxes = np.array([[20.3, 30.1, 80.7, 140.2], [-30.0, 60.0, 40.0, 170.0]])  # one of them leaves the image
+    turned = cut_turned(image, boxes, np.array([np.pi / 4, -np.pi / 2]))
+    for crops, turns_rad in ((cut_people([image], [boxes]), np.zeros(2)), (turned, turned.turns_rad)):
+        again = cut_regions([image] * 2, crops.regions_px, turns_rad)
+        assert torch.equal(again.pixels, crops.pixels)
+        assert np.array_equal(again.regions_px, crops.regions_px)
+    assert len(cut_regions([], np.empty((0, 4)), np.empty(0)).pixels) == 0

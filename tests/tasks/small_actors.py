@@ -6,10 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from biopose.errors import BioposeError, VideoError
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 
 STAGE_S = 0.4  # long beside what Prefect needs for a task run, also on a busy machine
 
@@ -20,18 +19,18 @@ class SmallActor:
     def ready(self) -> None:
         """As of the actor that it stands for."""
 
-    def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    def perceive(self, shards: Sequence[Shard], files: Sequence[ShardFiles]) -> list[BioposeError | None]:
         for shard, file in zip(shards, files, strict=True):
             if shard.video.name == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            file.write_text(str(os.getpid()))
+            file.located.write_text(str(os.getpid()))
         return [VideoError("broken") if shard.video.name == "bad" else None for shard in shards]
 
 
 class SleepingActor(SmallActor):
     """Takes STAGE_S for a call."""
 
-    def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    def perceive(self, shards: Sequence[Shard], files: Sequence[ShardFiles]) -> list[BioposeError | None]:
         time.sleep(STAGE_S)
         return super().perceive(shards, files)
 

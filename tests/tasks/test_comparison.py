@@ -89,23 +89,21 @@ def test_disturbed_weights_are_stopped_by_trials_that_are_worse_than_a_trial_may
     trials = [of(pair(number, shift=20.0 + number, quality=0.7)) for number in range(40)]
     found = decision(trials)
     assert found["verdict"] == "fail"
-    assert "mean quality: -0.1 of 1" in found["reason"]
+    assert "mean quality: -0.1 (" in found["reason"]
     assert "blue/s/t39: knee_angle differs by 59 degrees" in too_bad(trials, POLICY)[0]
 
 
 def test_a_prediction_that_refinement_has_to_move_further_is_stopped_though_quality_does_not_fall() -> None:
     found = decision([replace(one, prediction_px=(8.0, 12.0)) for one in compared(40)])
     assert found["verdict"] == "fail"
-    assert found["reason"].startswith(
-        "distance of the prediction from the keypoints, candidate to champion: +1.5 times"
-    )
+    assert found["reason"].startswith("distance of the prediction from the keypoints, candidate to champion: 1.5 times")
 
 
 def test_predictions_that_disagree_with_those_of_mirrored_frames_are_stopped_though_quality_does_not_fall() -> None:
     found = decision([replace(one, disagreement_deg=(5.0, 8.0)) for one in compared(40)])
     assert found["verdict"] == "fail"
     assert found["reason"].startswith(
-        "disagreement of predictions of mirrored frames, candidate to champion: +1.6 times"
+        "disagreement of predictions of mirrored frames, candidate to champion: 1.6 times"
     )
 
 
@@ -113,7 +111,7 @@ def test_a_candidate_that_fails_on_some_trials_is_stopped_by_their_share() -> No
     failed = {f"blue/s/f{number}": "no person" for number in range(14)}
     found = decision(compared(40), failed)
     assert found["verdict"] == "fail"
-    assert found["reason"].startswith("trials that cannot be measured any more: +0.259 share")
+    assert found["reason"].startswith("trials that cannot be measured any more: 25.9 %")
 
 
 def test_a_candidate_that_is_better_on_average_and_worse_for_left_facing_trials_is_stopped_by_that_group() -> None:
@@ -147,13 +145,13 @@ def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_their
     trials = [replace(one, frame_s=(0.1, 0.05)) for one in trials]
     found = decision(trials)
     assert found["verdict"] == "fail"
-    assert found["reason"].startswith("coverage of 95 % intervals against reference: +0.7 of 1")
+    assert found["reason"].startswith("coverage of 95 % intervals against reference: 70 %")
 
 
 def test_narrower_intervals_are_stopped_where_no_reference_shows_that_they_cover() -> None:
     found = decision(compared(40, width=0.4))
     assert found["verdict"] == "fail"
-    assert found["reason"].startswith("width of 95 % intervals, candidate to champion: +0.4 times")
+    assert found["reason"].startswith("width of 95 % intervals, candidate to champion: 0.4 times")
     assert decision(with_reference(compared(40, width=0.4), errors=(5.0, 4.8), coverage=0.95))["verdict"] == "pass"
 
 
@@ -173,7 +171,7 @@ def test_intervals_are_compared_without_the_frames_errors_which_both_releases_sh
     found = of(with_sd_of_varying((2.0, 1.0), of_film=of_film)).agreement
     np.testing.assert_allclose(found.sd_ratio, 0.5, rtol=1e-3)
     judged = decision([of(with_sd_of_varying((2.0, 0.8), of_film=of_film, number=n)) for n in range(40)])
-    assert judged["reason"].startswith("width of 95 % intervals, candidate to champion: +0.4 times")
+    assert judged["reason"].startswith("width of 95 % intervals, candidate to champion: 0.4 times")
     assert judged["verdict"] == "fail"
 
 
@@ -196,7 +194,7 @@ def test_a_run_whose_deviations_do_not_hold_the_frames_errors_keeps_them_whole()
 def test_an_equal_candidate_that_takes_three_times_as_long_is_stopped_by_its_cost() -> None:
     found = decision([replace(one, frame_s=(0.1, 0.3)) for one in compared(40)])
     assert found["verdict"] == "fail"
-    assert found["reason"].startswith("processor time per frame, candidate to champion: +3 times")
+    assert found["reason"].startswith("processor time per frame, candidate to champion: 3 times")
 
 
 def test_too_few_trials_do_not_pass_and_how_many_are_lacking_is_named() -> None:
@@ -236,7 +234,7 @@ def test_a_champion_without_standard_deviations_asks_for_none_and_a_candidate_th
     assert decision(without)["verdict"] == "pass"
     dropped = decision([replace(one, has_sd=(True, False)) for one in without])
     assert dropped["verdict"] == "fail"
-    assert dropped["reason"].startswith("share within both 95 % intervals: +0 of 1")
+    assert dropped["reason"].startswith("frames within both 95 % intervals: 0 %")
 
 
 def test_a_candidate_that_measures_nothing_fails() -> None:

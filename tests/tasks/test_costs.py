@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
+from biopose.tracking.shard import ShardFiles
 from tasks.costs import costs_of, motion_cost, recorded_cost, shard_cost, trial_cost
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing
@@ -33,15 +35,28 @@ def test_processor_time_is_counted_and_waiting_is_not_and_results_made_together_
 
 
 def test_a_run_whose_motion_has_no_cost_has_none(tmp_path: Path) -> None:
-    shard, motion = tmp_path / "perceived" / "0000.parquet", tmp_path / "motions" / "m.safetensors"
-    shard.parent.mkdir()
-    with recorded_cost([shard_cost(shard), trial_cost(tmp_path)]):
+    shard, motion = ShardFiles(tmp_path / "perceived" / "0000.parquet"), tmp_path / "motions" / "m.safetensors"
+    shard.located.parent.mkdir()
+    with recorded_cost([shard_cost(shard.located), trial_cost(tmp_path)]):
         pass
-    stages = {"perceive": [shard_cost(shard)], "reconstruct": [motion_cost([shard], motion)]}
+    stages = {"locate": [shard_cost(shard.located)], "reconstruct": [motion_cost([shard], motion)]}
     assert costs_of(stages) == []
     with recorded_cost([motion_cost([shard], motion)]):
         pass
-    assert [row["stage"] for row in costs_of(stages)] == ["perceive", "reconstruct"]
+    assert [row["stage"] for row in costs_of(stages)] == ["locate", "reconstruct"]
+
+
+def test_a_part_that_has_files_of_its_own_is_not_in_the_others(tmp_path: Path) -> None:
+    rest, part, taken_s = tmp_path / "rest.cost", [tmp_path / f"{name}.cost" for name in "ab"], [0.0, 0.0]
+    with recorded_cost([rest], parts=part, of_part=lambda: (taken_s[0], taken_s[1])):
+        until_s = time.process_time() + 0.1
+        while time.process_time() < until_s:
+            pass
+        taken_s[:] = 0.08, 0.06
+    (of_rest,), (of_part,) = costs_of({"decode": [rest]}), costs_of({"locate": part})
+    assert 0.015 < of_rest["processor_s"] < 0.1
+    assert (of_part["processor_s"], of_part["wall_s"]) == (pytest.approx(0.08), pytest.approx(0.06))
+    assert json.loads(part[0].read_text())["processor_s"] == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize("content", ["", "\0" * 60, "[]", '{"processor_s": 1.0}', '{"processor_s": "a", "wall_s": 1}'])

@@ -153,7 +153,7 @@ def compared_with_another_release(settings: Settings, samples: list[list[Synthet
     with opened_for_writing(settings.warehouse) as connection:
         for number, trials in enumerate(samples, start=1):
             row = [number, champion, candidate, read_policy(None)[1]]
-            connection.execute("INSERT INTO rollout VALUES (?, ?, ?, 'gate', NULL, ?, '{}')", row)
+            connection.execute("INSERT INTO rollout VALUES (?, ?, ?, 'gate', NULL, ?, '{}', NULL)", row)
             connection.execute(
                 "INSERT INTO rollout_transition VALUES (?, 'compare', 'gate', 'ann', 'compared', now())", [number]
             )

@@ -8,7 +8,7 @@ import pytest
 
 from biopose.errors import BioposeError, ManifestError, TrackingError, VideoError
 from biopose.io.inbox_folders import Unmatched
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from biopose.trial import Clip, Subject, Trial
 from flows.after_loading import prune_expired, refresh_derived
 from tasks.faults import UnexpectedError
@@ -102,7 +102,7 @@ def planned(folder: Path, name: str) -> PlannedTrial:
     video.write_bytes(b"a video")
     state = VideoHashes(folder / "hashes.json").state(video)
     trial = Trial(Clip(video), (Subject(1.7),), trial_id=f"blue/day/{name}")
-    files, record = (folder / f"{name}.parquet",), {"athlete": {"athlete_id": "blue/ann"}}
+    files, record = (ShardFiles(folder / f"{name}.parquet"),), {"athlete": {"athlete_id": "blue/ann"}}
     return PlannedTrial(
         trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), record, ((video, state),)
     )
@@ -136,13 +136,13 @@ def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) ->
 
 def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tmp_path: Path) -> None:
     run, trial = ingest_run(tmp_path, []), planned(tmp_path, "jump")
-    trial.perceived[0].touch()
+    trial.perceived[0].located.touch()
     trial.check_inputs()
     with trial.trial.clip.video.open("ab") as video:
         video.write(b", and more of it")
     with pytest.raises(VideoChangedError, match=r"jump\.mp4: is still being written; the next run"):
         trial.check_inputs()
-    assert not trial.perceived[0].exists()
+    assert not trial.perceived[0].located.exists()
     run.record_outcome(trial, "perceive", VideoError("broken at 0.10 s"))
     assert list(run.as_dict()["waiting"]) == ["blue/day/jump"]
     assert (run.quarantined, run.failed) == ([], {})

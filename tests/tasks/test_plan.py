@@ -16,7 +16,7 @@ from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel
-from tasks.plan import IngestOptions, PlannedTrial, has_new_video, plan_trial
+from tasks.plan import IngestOptions, PlannedTrial, has_new_video, plan_trial, shared_stages
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips
@@ -84,8 +84,26 @@ def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: Meth
             again = planned(tmp_path, [*(pins | {stage: other}).values()], method)
             is_refined = stage == "mqhmr" and other.sha256 == pin.sha256  # which needs no video
             assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks and not is_refined), stage
+            if stage in PERCEIVE.heads:  # nobody is located again
+                assert [files.located for files in again.perceived] == [files.located for files in first.perceived]
             assert (again.motion != first.motion) == (stage != "neurik")
             assert again.run_id != first.run_id
+
+
+def test_stages_are_shared_up_to_the_first_that_depends_on_what_is_changed() -> None:
+    pins = {stage: PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in METHODS["mqhmr"].networks}
+    mqhmr, neurik = (replace(pins[stage], sha256="b" * 64) for stage in ("mqhmr", "neurik"))
+    refined = replace(pins["mqhmr"], configuration_json='{"budget": 2}')
+    champion = "mqhmr", list(pins.values())
+    of = {stage: [*(pins | {stage: pin}).values()] for stage, pin in (("mqhmr", mqhmr), ("neurik", neurik))}
+    assert shared_stages(champion, ("mqhmr", of["neurik"])) == {"locate", "decode", "reconstruct"}
+    assert shared_stages(champion, ("mqhmr", of["mqhmr"])) == {"locate"}
+    assert shared_stages(champion, ("mqhmr", [*(pins | {"mqhmr": refined}).values()])) == {"locate", "decode"}
+    fit = "keypoint_fit", [pins[stage] for stage in METHODS["keypoint_fit"].networks]
+    assert shared_stages(champion, fit) == {"locate", "decode"}  # nothing is to be decoded
+    assert shared_stages(fit, champion) == {"locate"}
+    other = [*(pins | {"detector": replace(pins["detector"], sha256="b" * 64)}).values()]
+    assert shared_stages(champion, ("mqhmr", other)) == set()
 
 
 def test_what_one_backend_perceived_is_not_taken_for_what_another_would(

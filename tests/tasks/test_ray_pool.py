@@ -11,7 +11,7 @@ import ray
 
 from biopose.errors import BioposeError, VideoError
 from biopose.perception.backends import Device
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from tasks.faults import CrashedError, EngineError, as_input_error
 from tasks.methods import PinnedMethod
 from tasks.ray_folder import keep_token, made_for_ray, ray_folder
@@ -29,10 +29,10 @@ def actors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActorPool]:
 
 def test_a_video_that_kills_its_actor_costs_only_itself(actors: ActorPool, tmp_path: Path) -> None:
     shards = [Shard(Path(name)) for name in ("good", "kill", "bad")]
-    files = [tmp_path / shard.video.name for shard in shards]
+    files = [ShardFiles(tmp_path / shard.video.name) for shard in shards]
     found = asyncio.run(actors.perceive(shards, files))
     assert [type(error) for error in found] == [type(None), CrashedError, VideoError]
-    assert files[0].exists()
+    assert files[0].are_there
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_actor_that_cannot_be_replaced_fails_every_call_and_no_video(actors: 
     kills, good = Shard(Path("kill")), Shard(Path("good"))
     for shard in (kills, good):
         with pytest.raises(EngineError, match="no weights") as raised:
-            asyncio.run(pool.perceive([shard], [tmp_path / "file"]))
+            asyncio.run(pool.perceive([shard], [ShardFiles(tmp_path / "file")]))
         assert as_input_error(raised.value, [shard.video]) is None
 
 
@@ -65,7 +65,7 @@ def test_an_actor_that_cannot_be_replaced_leaves_the_calls_to_the_others(tmp_pat
     pool = ActorPool(lambda: next(starts)(), 2)
 
     async def both() -> list[list[BioposeError | None]]:
-        calls = [pool.perceive([Shard(Path(name))], [tmp_path / name]) for name in ("one", "other")]
+        calls = [pool.perceive([Shard(Path(name))], [ShardFiles(tmp_path / name)]) for name in ("one", "other")]
         return await asyncio.gather(*calls)
 
     assert asyncio.run(both()) == [[None], [None]]

@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 from prefect import flow
 
 from biopose.errors import BioposeError, VideoError
-from biopose.tracking.shard import Shard
+from biopose.tracking.shard import Shard, ShardFiles
 from biopose.trial import Clip, Subject, Trial
 from flows.ingest import measure
 from tasks import dask_pool
@@ -68,7 +68,7 @@ def client() -> Iterator[Client]:
 def sleeping_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers are threads of this process."""
 
-    def reconstruct(trial: Trial, perceived: list[Path], motion: Path, method: PinnedMethod) -> None:
+    def reconstruct(trial: Trial, perceived: list[ShardFiles], motion: Path, method: PinnedMethod) -> None:
         time.sleep(STAGE_S)
         motion.touch()
 
@@ -85,7 +85,7 @@ def planned(folder: Path, name: str, *, shards: int = 1, shard_s: float = 10.0) 
     return PlannedTrial(
         trial=Trial(Clip(video), (Subject(1.7),), trial_id=name),
         shards=tuple(Shard(video, start_s=i * shard_s) for i in range(shards)),
-        perceived=tuple(folder / f"{name}-{i}" for i in range(shards)),
+        perceived=tuple(ShardFiles(folder / f"{name}-{i}") for i in range(shards)),
         motion=folder / f"{name}-motion",
         folder=folder / f"{name}-results",
         run_id=name,
@@ -142,7 +142,7 @@ def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
 def test_one_clip_of_many_shards_fills_all_slots(actors: list[Any], client: Client, tmp_path: Path) -> None:
     trial = planned(tmp_path, "match", shards=10)
     assert run(Schedule([trial], **engines(actors, client))).loaded == ["match"]
-    shards_of_actor = Counter(file.read_text() for file in trial.perceived)
+    shards_of_actor = Counter(files.located.read_text() for files in trial.perceived)
     assert len(shards_of_actor) == SLOTS
     assert max(shards_of_actor.values()) <= 4
 
@@ -159,7 +159,7 @@ def test_after_the_first_result_perceiving_is_a_trial_ahead_for_each_core(
     monkeypatch.setattr(f"{__name__}.STAGE_S", 0.05)
     trials = [planned(tmp_path, f"{number}") for number in range(4)]
     run(Schedule(trials, **{**engines(actors, client), "cores": 1}))
-    written = {trial.perceived[0]: f"perceived {trial.trial_id}" for trial in trials}
+    written = {trial.perceived[0].located: f"perceived {trial.trial_id}" for trial in trials}
     written |= {trial.motion: f"motion {trial.trial_id}" for trial in trials}
     in_order = [written[file] for file in sorted(written, key=lambda file: file.stat().st_mtime_ns)]
     assert in_order[:2] == ["perceived 0", "motion 0"]
@@ -202,7 +202,7 @@ def test_what_was_loaded_soon_after_a_snapshot_is_published_while_the_next_trial
     for number, one in enumerate(session_of(3)):
         folder = one.write(tmp_path / one.name)
         trials.append(replace(planned(tmp_path, one.name), record=one.record, folder=folder))
-        trials[-1].perceived[0].touch()
+        trials[-1].perceived[0].located.touch()
         trials[-1].motion.touch()
         if number < 2:
             (folder / dask_pool.DONE).touch()
@@ -240,7 +240,7 @@ def trials_in(snapshot: Path) -> int:
 
 def test_ray_does_not_start_where_everything_is_perceived(client: Client, tmp_path: Path) -> None:
     trial = planned(tmp_path, "perceived")
-    trial.perceived[0].touch()
+    trial.perceived[0].located.touch()
     assert run(Schedule([trial], **engines([], client))).loaded == ["perceived"]
 
 

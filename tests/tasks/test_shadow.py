@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from biopose.io.manifest import TrialEntry, read_session
 from biopose.reconstruction.method_names import MethodName, networks_of
+from flows.rollout import _shadow
+from tasks.costs import shard_cost, trial_cost
+from tasks.errors import GivesWayError
+from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
 from tasks.models import PinnedModel
-from tasks.plan import IngestOptions, Planned, plan_trial
+from tasks.plan import IngestOptions, Planned, PlannedTrial, plan_trial
+from tasks.priority import Background
 from tasks.releases import PinnedRelease
 from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
@@ -24,6 +33,8 @@ from tests.video.filming import film
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing
 from warehouse.load import load_trial, loaded_runs
+from warehouse.releases import record_release
+from warehouse.rollouts import latest, register, sample
 from warehouse.run_costs import run_options
 
 VIDEO = """
@@ -103,7 +114,8 @@ def test_a_candidate_measures_videos_and_markers_with_the_options_of_the_stored_
     assert [model["version"] for model in markers.record["models"]] == [2]
     assert by_id["lab/day/walk2"].record["options"] == {"shard_s": 0.5, "cross_check_frames": 2}
     assert found.shared == {
-        "perceive": (0, 1),
+        "locate": (0, 1),
+        "decode": (0, 1),
         "reconstruct": (0, 1),
         "solve and analyse": (0, 1),
         "measure markers": (0, 1),
@@ -119,3 +131,54 @@ def test_a_run_whose_options_are_not_known_is_compared_only_if_the_default_ones_
     found = shadow(settings, forget_options=True)
     assert list(found.left_out) == ["lab/day/walk2"]
     assert "changed since the champion measured it" in found.left_out["lab/day/walk2"]
+
+
+def cost(file: Path, seconds: float) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"processor_s": seconds, "wall_s": seconds, "peak_mb": 500.0}))
+
+
+def test_what_both_share_is_not_spent_and_a_spent_budget_ends_the_shadow(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each trial takes 70 seconds of a minute; the people of the video are located for both, whatever that took."""
+    found = shadow(settings)
+    video = next(trial for trial in found.trials if isinstance(trial, PlannedTrial))
+    champion = found.champions[video.trial_id]
+    assert champion.perceived == video.perceived  # NeurIK alone is another
+    cost(shard_cost(video.perceived[0].located), 100.0)
+    assert found.spent_s == 0.0
+    with opened_for_writing(settings.warehouse) as connection:
+        register(
+            connection,
+            champion_id=CHAMPION.release_id,
+            candidate_id=record_release(connection, "mqhmr", [model.identity for model in CANDIDATE.models]),
+            policy="",
+            trials=[trial.trial_id for trial in found.trials],
+            who="ann",
+            why="test",
+            most_minutes=1.0,
+        )
+        current = latest(connection)
+    assert current is not None
+
+    def measured(new: Sequence[Planned], run: IngestRun, *_: Any, gives_way: Callable[[], bool], **__: Any) -> None:
+        for trial in new:
+            if gives_way():
+                run.waiting[trial.trial_id] = str(GivesWayError())
+            else:
+                cost(trial_cost(trial.folder), 70.0)
+                run.known.append(trial.trial_id)
+
+    monkeypatch.setattr("flows.rollout.measure", measured)
+    monkeypatch.setattr(
+        "flows.rollout._pinned", lambda _, release: CHAMPION if release == CHAMPION.release_id else CANDIDATE
+    )
+    with disable_run_logger():
+        _shadow(settings, current, Background(settings.home, print))
+    with opened_for_writing(settings.warehouse) as connection:
+        outcomes = {one.outcome: one.message for one in sample(connection, current.number)}
+        after = latest(connection)
+    assert outcomes == {"measured": None, "left out": "the budget, 1 min, was spent before it was measured"}
+    assert after is not None
+    assert after.state == "compare"

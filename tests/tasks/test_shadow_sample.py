@@ -41,8 +41,10 @@ def test_the_golden_set_is_drawn_first_within_the_budget() -> None:
 
 
 def test_a_budget_of_minutes_is_of_the_processor_time_that_was_recorded() -> None:
-    timed = [replace(one, processor_s=30.0 if number % 2 else None) for number, one in enumerate(TRIALS)]
+    of_stages = {"locate": 20.0, "decode": 6.0, "reconstruct": 4.0}
+    timed = [replace(one, stages_s=of_stages if number % 2 else None) for number, one in enumerate(TRIALS)]
     assert len(draw_sample(timed, Budget(minutes=2.6))) == 5  # those without are taken to need as long a frame
+    assert len(draw_sample(timed, Budget(minutes=2.6), shared={"locate"})) == 15  # what is shared is not spent
     with pytest.raises(ReleaseError, match="needs the processor time of stored trials, and none was recorded"):
         draw_sample(TRIALS, Budget(minutes=2.6))
 

@@ -1,6 +1,7 @@
 import threading
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -37,6 +38,15 @@ def find_people(frames, *, detect_every=1, **networks) -> People:
     return join_shards(parts)[0]
 
 
+class Shown(NamedTuple):
+    """Features whose tokens are the person's number and the frame's."""
+
+    person: int
+    frame: int
+    region_px = np.zeros(4)
+    turn_rad = 0.0
+
+
 class Filmed:
     """A detector and a network that know two people who cross; tokens of somebody are their number and the frame's."""
 
@@ -67,7 +77,7 @@ class Filmed:
         middles = (truth.min(1) + truth.max(1)) / 2
         apart = np.linalg.norm((boxes_px[:, None, :2] + boxes_px[:, None, 2:]) / 2 - middles, axis=-1)
         who = apart.argmin(1)
-        return Keypoints(truth[who], np.full((len(who), 26), 0.8), tuple((person, frame) for person in who))
+        return Keypoints(truth[who], np.full((len(who), 26), 0.8), tuple(Shown(person, frame) for person in who))
 
     def tokens(self, people):
         assert people

@@ -9,7 +9,7 @@ from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.people import join_shards
 from biopose.tracking.shard_file import read_shard
-from biopose.tracking.shards import LEAD_IN_S, Shard, perceive, perceive_shards, shards_of
+from biopose.tracking.shards import LEAD_IN_S, Shard, ShardFiles, perceive, perceive_shards, shards_of
 from biopose.tracking.tracker import EXPECT_S
 from biopose.video.probe import VideoInfo, probe_video
 from tests.video.filming import cut, film, tagged_film
@@ -57,7 +57,7 @@ def test_a_clip_in_memory_and_its_shards_from_files_show_the_same_people(network
     assert sum(finished) == 60
     assert len(finished) >= 4
     two = [Shard(CLIP, 0.0, 1.5), Shard(CLIP, 1.5, 2.0, lead_in_s=1.0)]
-    files = [tmp_path / f"{i}.parquet" for i in range(3)]
+    files = [ShardFiles(tmp_path / f"{i}.parquet") for i in range(3)]
     assert perceive_shards([clip, *two], files, **networks) == [None] * 3
 
     assert len(whole.tracks) == 2
@@ -88,8 +88,9 @@ def test_tokens_are_the_same_in_memory_and_from_the_file(networks, tmp_path):
     with_tokens = networks | {"network": KeypointNetwork.load(head=Corners())}
     clip = Shard(CLIP, 0.0, 0.3)
     whole, _, _ = join_shards(perceive(clip, **with_tokens))
-    assert perceive_shards([clip], [tmp_path / "seen.parquet"], **with_tokens) == [None]
-    people, _, _ = join_shards([read_shard(tmp_path / "seen.parquet")])
+    files = ShardFiles(tmp_path / "people.parquet", tmp_path / "tokens.parquet")
+    assert perceive_shards([clip], [files], **with_tokens) == [None]
+    people, _, _ = join_shards([read_shard(files)])
     (track,), (same,) = people.tracks, whole.tracks
     assert track.tokens.tobytes() == same.tokens.tobytes()
     assert track.tokens.shape == (9, 3)
@@ -101,7 +102,7 @@ def test_of_a_broken_video_the_readable_part_is_measured_in_memory_and_from_file
     broken = cut(film(tmp_path / "clip.mp4", noisy=True, container_options={"movflags": "faststart"}), 0.6)
     with pytest.raises(VideoError, match="broken at"):
         join_shards(perceive(Shard(broken), **networks))
-    shard, file = Shard(broken, keep_readable=True), tmp_path / "seen.parquet"
+    shard, file = Shard(broken, keep_readable=True), ShardFiles(tmp_path / "seen.parquet")
     whole, _, notes = join_shards(perceive(shard, **networks))
     assert perceive_shards([shard], [file], **networks) == [None]
     people, _, notes_of_file = join_shards([read_shard(file)])
@@ -125,17 +126,17 @@ def test_a_broken_video_leaves_the_others_of_its_batch_alone(networks, tmp_path)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(CLIP.read_bytes()[:200_000])
     shards = [Shard(broken), Shard(OTHER, 0.0, 0.3), Shard(tmp_path / "absent.mp4"), Shard(CLIP, 0.0, 0.2)]
-    files = [tmp_path / f"{i}.parquet" for i in range(4)]
+    files = [ShardFiles(tmp_path / f"{i}.parquet") for i in range(4)]
     errors = perceive_shards(shards, files, **networks)
     assert [type(e) for e in errors] == [VideoError, type(None), VideoError, type(None)]
-    assert [f.exists() for f in files] == [False, True, False, True]
+    assert [f.are_there for f in files] == [False, True, False, True]
     assert len(read_shard(files[1]).frames) == 18
 
 
 @needs_assets
 def test_shards_that_do_not_follow_each_other_are_refused(networks, tmp_path):
     shards = [Shard(CLIP, 0.0, 0.1), Shard(CLIP, 0.2, 0.3)]
-    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    files = [ShardFiles(tmp_path / f"{name}.parquet") for name in "ab"]
     perceive_shards(shards, files, **networks)
     with pytest.raises(VideoError, match="frame 6 was decoded where frame 3 was due"):
         join_shards(map(read_shard, files))
@@ -145,7 +146,7 @@ def test_a_file_of_another_kind_is_named(tmp_path):
     path = tmp_path / "seen.parquet"
     path.write_bytes(b"not parquet")
     with pytest.raises(FileFormatError, match=r"seen\.parquet"):
-        read_shard(path)
+        read_shard(ShardFiles(path))
 
 
 def test_a_shard_is_decoded_from_before_the_longest_time_that_someone_is_followed_without_being_detected() -> None:

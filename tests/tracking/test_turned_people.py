@@ -72,6 +72,7 @@ def test_crowds_and_whoever_hides_the_legs_are_not_turned() -> None:
     found = Keypoints(
         np.stack([upright, upright, lying, upright, upright]),
         np.stack([low, hidden_legs, np.full(26, 0.6), low, low]),
+        (None,) * 5,
     )
     boxes_px = np.array([[0.0, 0, 50, 100], [0, 0, 50, 100], [0, 0, 100, 50], [0, 0, 20, 40], [0, 0, 50, 100]])
     scores = np.array([0.9, 0.9, 0.9, 0.9, 0.2])

@@ -115,7 +115,7 @@ def test_what_rollouts_compared_names_the_person_no_more_and_others_still(databa
     loaded(database, [*OTHERS, *THEIRS, SyntheticTrial("jump10", seed=5, athlete="bob")])
     compared = '[{"trial_id": "blue/2026-11-25-jumps/jump1", "athlete": "blue/ann"}, "blue/2026-11-25-jumps/jump10"]'
     with opened_for_writing(database) as connection:
-        connection.execute("INSERT INTO rollout VALUES (1, 'a', 'b', 'gate', NULL, '', ?)", [compared])
+        connection.execute("INSERT INTO rollout VALUES (1, 'a', 'b', 'gate', NULL, '', ?, NULL)", [compared])
         why = "fail: blue/2026-11-25-jumps/jump1: quality 0.80 -> 0.40"
         connection.execute("INSERT INTO rollout_transition VALUES (1, 'gate', 'stopped', 'eve', ?, now())", [why])
     erase_athlete(database, "blue/ann")

@@ -123,7 +123,7 @@ def _trial(read: Reader, home: Path, trial_id: str) -> Page:
     changed, judged, undecided = _against_session_before(read, described, metrics)
     return page | {
         "kind": "Trial",
-        "main": page["metrics"][:MAIN_METRICS],
+        "main": [one for one in page["metrics"] if one.is_known][:MAIN_METRICS],
         "facts": {"athlete": described["athlete_id"], **_facts([row], team=described["session_id"].partition("/")[0])},
         "measured": text.measured_sentences([row], [one]),
         "changed": changed,

@@ -103,8 +103,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "contact_time": Definition(
         "s",
-        "Stance: from foot strike to foot off, a side's median, in running and sprinting while the other foot is in the "
-        "air; of a drop jump from the landing off the box to take-off.",
+        "Stance: from foot strike to foot off, a side's median, in running and sprinting while the other foot is in "
+        "the air; of a drop jump from the landing off the box to take-off.",
         f"{PERRY}; {NOVACHECK}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
         events=CONTACT,
     ),

@@ -36,8 +36,8 @@ QUALITY_NAMES = {
     "untrusted_share": f"share of frames below {UNTRUSTED_QUALITY}",
     "seen_share": "share of keypoints, or of markers, that were seen",
     "undetermined_share": "share of frames in which missing markers leave a joint open",
-    "median_marker_error_mm": "marker error, median",
-    "p95_marker_error_mm": "marker error, not exceeded in 95 % of the frames",
+    "median_marker_error_mm": "error of markers or keypoints, median",
+    "p95_marker_error_mm": "error of markers or keypoints, not exceeded in 95 % of the frames",
     "plate_contacts": "contacts on force plates",
     "plate_contacts_unattributed": "of these, those that could be of either foot",
     "plate_contacts_contradicted": "of these, those that the feet contradict",
@@ -61,7 +61,8 @@ class Frames:
     Attributes:
         time_s: (T,) of the video.
         untrusted: (T,).
-        groups: panels by group of coordinates.
+        groups: panels by group of coordinates, of those that are known.
+        unknown: titles of the angles that are not, such as of those that no marker or keypoint shows.
         first_s: time of the trial's first frame, whatever part is shown.
         last_s: of its last frame.
     """
@@ -69,6 +70,7 @@ class Frames:
     time_s: np.ndarray
     untrusted: np.ndarray
     groups: Mapping[str, Sequence[Panel]]
+    unknown: Sequence[str]
     first_s: float
     last_s: float
 
@@ -107,6 +109,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "to": asked.get("to", ""),
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
+        "notes": files.notes(),
         "files": files.existing(),
         "has_body": has_body(files, described),
         "exports": exportable(files),
@@ -145,13 +148,20 @@ def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Fra
     sd_deg = inside.select([f"{name}{SD_SUFFIX}" for name in names]).to_numpy().astype(float)
     quality = inside["quality"].to_numpy().astype(float)
     known_sd_deg = sd_deg if np.isfinite(sd_deg).any() else None
+    groups = angle_panels(names, values_deg, known_sd_deg) if len(inside) >= LEAST_FRAMES else {}
+    known = {group: [panel for panel in panels if _is_known(panel)] for group, panels in groups.items()}
     return Frames(
         inside["time_s"].to_numpy(),
         ~(quality >= UNTRUSTED_QUALITY),
-        angle_panels(names, values_deg, known_sd_deg) if len(inside) >= LEAST_FRAMES else {},
+        {group: panels for group, panels in known.items() if panels},
+        [panel.title.removesuffix(" (°)") for panels in groups.values() for panel in panels if not _is_known(panel)],
         float(times[0]) if len(times) else 0.0,
         float(times[-1]) if len(times) else 0.0,
     )
+
+
+def _is_known(panel: Panel) -> bool:
+    return any(np.isfinite(curve.values).any() for curve in panel.curves)
 
 
 def overlay_start_s(frames: Frames, described: Row) -> float:

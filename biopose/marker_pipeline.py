@@ -53,13 +53,15 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_default
 from biopose.skeleton.static_trial import judge_static, scaling_notes
-from biopose.skeleton.stature import model_height_m
+from biopose.skeleton.stature import MOST_HEIGHT_DIFFERENCE, model_height_m
 from biopose.skeleton.threads import torch_threads
 
 NEEDED = tuple(f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl")
 ALWAYS_UPRIGHT = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick")
 SCALED = "scaled.osim"
-HEIGHT_DIFFERS = 0.05  # relative, of a model's height by its legs from the athlete's
+# In the median: farther than people's angles differ in a posture. Keypoints of a foot tell subtalar angles to 16
+# degrees, markers of a forearm its rotation to 23.
+LOOSE_DEG = 15.0
 
 
 def measure_markers(
@@ -191,7 +193,7 @@ def _of_keypoints(
 
 def _height_notes(height_m: float, skeleton: Skeleton) -> list[str]:
     by_legs_m = model_height_m(skeleton)
-    if by_legs_m is None or abs(by_legs_m / height_m - 1) <= HEIGHT_DIFFERS:
+    if by_legs_m is None or abs(by_legs_m / height_m - 1) <= MOST_HEIGHT_DIFFERENCE:
         return []
     return [
         f"legs as long as the keypoints' belong to a height of {by_legs_m:.2f} m, and the athlete's is {height_m:.2f} "
@@ -243,6 +245,7 @@ def _fit_notes(skeleton: Skeleton, recording: MarkerTrajectories, solution: IKSo
         *jump_lines(jumps_as_dicts(jumps(skeleton, solution.coordinates, judged))),
         *_gap_lines(solution.solved),
         *_undetermined_lines(solution),
+        *_loose_lines(skeleton, solution),
     ]
     if solution.held:
         lines.append(f"held at default, observed by no marker: {', '.join(solution.held)}")
@@ -264,6 +267,15 @@ def _gap_lines(solved: NDArray[np.bool_]) -> list[str]:
 def _undetermined_lines(solution: IKSolution) -> list[str]:
     counts = zip(solution.coordinates.names, solution.undetermined.sum(axis=0).tolist(), strict=True)
     return [f"{name} is not determined in {count} frames: too few markers" for name, count in counts if count]
+
+
+def _loose_lines(skeleton: Skeleton, solution: IKSolution) -> list[str]:
+    if solution.coordinate_sd is None:
+        return []
+    names, known = solution.coordinates.names, solution.coordinate_sd[solution.solved]
+    sds_deg = dict(zip(names, np.degrees(np.median(known, axis=0)), strict=True)) if len(known) else {}
+    loose = [f"{name} {sd:.0f}" for name, sd in sds_deg.items() if name in skeleton.rotational_names and sd > LOOSE_DEG]
+    return [f"hardly told, standard deviation in degrees in the median: {', '.join(loose)}"] if loose else []
 
 
 def _by_network(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, weights: Path) -> MarkerMeasurement:

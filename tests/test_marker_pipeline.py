@@ -192,3 +192,13 @@ def test_keypoints_of_another_size_than_the_athletes_height_are_noted(tmp_path: 
     (note,) = notes(1.55)
     assert "belong to a height of 2.21 m, and the athlete's is 1.55 m" in note
     assert not notes(2.15)
+
+
+def test_angles_that_keypoints_hardly_tell_are_named_with_their_deviation(tmp_path: Path) -> None:
+    recorded = keypoints(POSE2SIM).at(np.arange(6))
+    noise_m = 0.03 * np.random.default_rng(0).standard_normal(recorded.positions_m.shape)
+    path = written_trc(tmp_path / "a.trc", replace(recorded, positions_m=recorded.positions_m + noise_m))
+    measured = measure_markers(MarkerTrial(path, height_m=1.85, keypoints=True, activity="other"), tmp_path)
+    (note,) = (one for one in measured.notes if one.startswith("hardly told, "))
+    assert "subtalar_angle_r " in note
+    assert "knee_angle" not in note

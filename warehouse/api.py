@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +112,10 @@ class Home:
         """
         return [self.folder / file for file in self.sql("SELECT file FROM kinematics_file ORDER BY 1")["file"]]
 
-    def query(self, name: str, **given: str) -> pl.DataFrame:
+    def query(self, name: str, **given: str | float | datetime.date) -> pl.DataFrame:
         """The answer of a named query; the home's own in its folder `queries` are among them."""
-        own = self.folder / "queries"
-        return run_query(self.folder / SNAPSHOT, name, given, own=own, teams=self.teams, limits=self.limits)
+        own, texts = self.folder / "queries", {parameter: str(value) for parameter, value in given.items()}
+        return run_query(self.folder / SNAPSHOT, name, texts, own=own, teams=self.teams, limits=self.limits)
 
     def sql(self, sql: str) -> pl.DataFrame:
         """The answer to SQL, which can read the warehouse and nothing else."""

@@ -15,10 +15,11 @@ import duckdb
 from warehouse.errors import MigrationError, WarehouseError
 
 FOLDER = Path(__file__).parent
-MACROS = ("distinct_names", "phases_of", "frame_pairs_of", "curves_of", "mean_curves_of")
 FRAMES = "kinematics_of_every_run"  # the view of the table of frames and of the files in its place
+OF_EVERY_RUN = (FRAMES, "contradicted_run")
+MACROS = ("distinct_names", "phases_of", "frames_of", "frame_pairs_of", "curves_of", "mean_curves_of")
 VIEWS = (
-    FRAMES,
+    *OF_EVERY_RUN,
     "current_run",
     "trial",
     "trial_of_every_release",
@@ -35,6 +36,7 @@ VIEWS = (
     "session_curve",
     "curve",
 )
+IN_ORDER = tuple(dict.fromkeys((*OF_EVERY_RUN, *MACROS, *VIEWS)))  # each after those that it reads
 
 RECORDS = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -149,7 +151,7 @@ def renew_frames_view(connection: duckdb.DuckDBPyConnection) -> None:
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
-        for name in (*MACROS, *VIEWS):
+        for name in IN_ORDER:
             renew_frames_view(connection) if name == FRAMES else connection.execute(_text(name))
         connection.execute("DELETE FROM session_refresh")  # what was derived by other definitions
         connection.execute(f"COMMENT ON VIEW {VIEWS[-1]} IS '{_views_sha256()}'")
@@ -160,7 +162,7 @@ def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _views_sha256() -> str:
-    return hashlib.sha256("".join(map(_text, (*MACROS, *VIEWS))).encode()).hexdigest()
+    return hashlib.sha256("".join(map(_text, IN_ORDER)).encode()).hexdigest()
 
 
 def _text(name: str) -> str:

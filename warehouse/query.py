@@ -192,13 +192,28 @@ def _run_checked(
                     known.update([checked] if is_name(parameter) else [])
         except duckdb.Error as error:  # of a table that a team's own file names
             raise QueryError(f"{query.file}: {_line(error)}") from error
-        return _run(connection, query.sql, values, is_ours=query.is_ours)
+        if query.is_ours:
+            return _run(connection, query.sql, values, is_ours=True)
+        return _run(connection, query.sql, values, where=f"{query.file}: ")
 
 
 def _run(
-    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str], *, is_ours: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    values: Mapping[str, str],
+    *,
+    is_ours: bool = False,
+    where: str = "",
 ) -> pl.DataFrame:
-    """The answer of SQL, which is checked before it runs unless it is ours: that reads its own catalog alone."""
+    """The answer of SQL, which is checked before it runs unless it is ours: that reads its own catalog alone.
+
+    Args:
+        connection: reads the snapshot.
+        sql: a SELECT.
+        values: of its parameters.
+        is_ours: whether it comes with BioPose.
+        where: begins the message of an error in it.
+    """
     try:
         if not is_ours:
             check_sql(connection, sql)
@@ -214,7 +229,7 @@ def _run(
     except DAMAGE:
         raise
     except duckdb.Error as error:
-        raise QueryError(_line(error)) from error
+        raise QueryError(where + _line(error)) from error
     except pl.exceptions.PolarsError as error:
         raise QueryError(
             "the result has a column of a type that cannot be shown, such as an interval; cast it to VARCHAR"

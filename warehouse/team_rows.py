@@ -25,7 +25,7 @@ from warehouse.connection import (
     opened_for_reading,
 )
 from warehouse.errors import QueryError, UnknownNameError, no_home
-from warehouse.migrate import FOLDER, FRAMES, MACROS, VIEWS, require_current
+from warehouse.migrate import FOLDER, FRAMES, IN_ORDER, require_current
 from warehouse.nearest import nearest_names, suggestion
 from warehouse.quantiles import add_quantiles
 
@@ -137,7 +137,7 @@ def restricted(connection: duckdb.DuckDBPyConnection, teams: Sequence[str]) -> s
         elif "run_number" in names:
             connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {WHOLE}.main.{table} WHERE {OF_RUNS}")  # noqa: S608
     connection.execute(f"CREATE VIEW {FRAMES} AS SELECT * FROM {WHOLE}.main.{FRAMES} WHERE {OF_RUNS}")  # noqa: S608
-    for name in (*MACROS, *(view for view in VIEWS if view != FRAMES)):
+    for name in (one for one in IN_ORDER if one != FRAMES):
         connection.execute((FOLDER / "views" / f"{name}.sql").read_text(encoding="utf-8"))
     return catalog
 

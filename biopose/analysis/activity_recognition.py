@@ -20,7 +20,7 @@ from biopose.analysis.body_geometry import lacking
 from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES
 from biopose.analysis.events import LEVEL_M
 from biopose.analysis.flights import Flight, find_flights
-from biopose.analysis.foot_motion import belt_velocity_m_s
+from biopose.analysis.foot_motion import belt_velocities_m_s
 from biopose.analysis.kicks import POINTS as OF_KICK
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion, runs
@@ -129,7 +129,9 @@ def _speed_over_ground(motion: Motion, start_s: float, end_s: float) -> float:
     way_m = [
         np.diff(np.interp([start_s, end_s], motion.time_s, motion.coordinates[f"pelvis_t{axis}"]))[0] for axis in "xz"
     ]
-    belt_m_s = belt_velocity_m_s(motion.foot_points_m, motion.time_s)[[0, 2]]
+    belts_m_s = belt_velocities_m_s(motion.foot_points_m, motion.time_s).values()
+    there = (motion.time_s >= start_s) & (motion.time_s <= end_s)
+    belt_m_s = np.mean([belt[there].mean(axis=0) for belt in belts_m_s], axis=0)[[0, 2]]
     return float(np.linalg.norm(np.array(way_m) / (end_s - start_s) - belt_m_s))
 
 

@@ -1,7 +1,7 @@
 """Foot strike and toe-off of somebody who walks along the view, from what the image shows of heel and toe.
 
 There a foot's way is nearly all along the view and hides its rise, so that the vertical velocity of the foot's centre,
-which tells gait's events elsewhere, tells the way. But a foot that swings moves over the ground by metres a second.
+which gives gait's events elsewhere, shows the way. But a foot that swings moves over the ground by metres a second.
 Towards the camera its heel rises in the image until the foot leaves the ground, sinks from then on, and stops as it
 strikes; its toe seems to rest before, since it is raised while it comes nearer. Away from the camera it is the toe that
 starts with the swing, rises in the image until the heel strikes, and sinks as the foot comes down flat; the heel seems

@@ -22,7 +22,7 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
 from biopose.analysis.extremes import KNEES, Curve, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_metrics import ON_BELT, RUNNING, are_timed, strides_of, too_short
+from biopose.analysis.gait_metrics import ON_BELT, RUNNING, are_timed, foot_off_within, strides_of, too_short
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
@@ -94,14 +94,14 @@ def _strides(gait: Gait, side: Side) -> Iterator[tuple[Cycle, Iterator[Metric]]]
 
 def _of_stride(gait: Gait, cycle: Cycle, start: Event, end: Event, side: Side) -> Iterator[Metric]:
     motion, events = gait.motion, gait.events
-    offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
+    off = foot_off_within(events, side, start, end)
     yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
-    if len(offs) == 1:
-        contact_s = offs[0].time_s - start.time_s
-        if are_timed(motion, start, offs[0]) and not too_short(motion, contact_s):
-            yield metric("contact_time", contact_s, side=side, sd=_sd_s(start, offs[0]))
-        if are_timed(motion, offs[0], end):
-            yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
+    if off:
+        contact_s = off.time_s - start.time_s
+        if are_timed(motion, start, off) and not too_short(motion, contact_s):
+            yield metric("contact_time", contact_s, side=side, sd=_sd_s(start, off))
+        if are_timed(motion, off, end):
+            yield metric("swing_time", end.time_s - off.time_s, side=side, sd=_sd_s(off, end))
     yield from _stride_length(motion, start, end, side)
     yield from stride_metrics(gait, side, start, end)
     for name, joint in ANGLES.items():

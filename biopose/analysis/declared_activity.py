@@ -1,14 +1,19 @@
 """Whether a motion can be the activity that is declared: events and metrics of another one are wrong however they look.
 
-It is measured as declared all the same, and noted. Nothing is noted on throws and kicks, in which anything may be done
-besides, nor between activities of one kind: a sprint begins as a run, and a drop jump's drop may not be recorded.
+Such a trial has kinematics alone: no events and no cycles, and metrics that are null with the reason, those of angles,
+too, since the activity decides how far they are filtered. Nothing is said of throws and kicks, in which anything may be
+done besides, nor between activities of one kind: a sprint begins as a run, and a drop jump's drop may not be recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from biopose.analysis.activity_recognition import OTHER_ACTIVITY, SURE, activity_probabilities
+from biopose.analysis.definitions import unknown_metric
 from biopose.analysis.flights import NEVER_IN_FLIGHT, free_falls_s
 from biopose.analysis.motion import Motion
+from biopose.analysis.tables import Metric
 
 KIND = {
     "walk": "walk",
@@ -18,11 +23,12 @@ KIND = {
     "countermovement_jump": "jump",
     "drop_jump": "jump",
 }
+CONTRADICTED = "activity_contradicted"  # quality metric of such a trial, 1
 JUMP_S = 0.2  # of free fall: a jump of 5 cm; contacts of a walk that are not recognised leave none
 
 
 def contradiction(motion: Motion, *, activity: str) -> str | None:
-    """A sentence where a motion is surely of another kind than the activity; None else, or where too little is known.
+    """Half a sentence where a motion is surely of another kind than the activity; None else, or where little is known.
 
     Args:
         motion: the trial.
@@ -32,7 +38,7 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
         return None
     probabilities = activity_probabilities(motion) or {OTHER_ACTIVITY: 1.0}
     likeliest = max(probabilities, key=lambda name: probabilities[name])
-    declared = f"ACTIVITY: declared as {activity}, "
+    declared = f"declared as {activity}, "
     if probabilities[likeliest] >= SURE and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
         return f"{declared}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
     falls_s = free_falls_s(motion) if activity in NEVER_IN_FLIGHT else []
@@ -40,3 +46,15 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
         if end_s - start_s >= JUMP_S:
             return f"{declared}but the body falls freely from {start_s:.2f} to {end_s:.2f} s, as in a jump"
     return None
+
+
+def withheld(metrics: Iterable[Metric], *, reason: str) -> list[Metric]:
+    """All but the duration null with the reason.
+
+    Args:
+        metrics: of the declared activity.
+        reason: a sentence.
+    """
+    return [
+        one if one.metric == "duration" else unknown_metric(one.metric, side=one.side, reason=reason) for one in metrics
+    ]

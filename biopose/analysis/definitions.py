@@ -103,8 +103,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "contact_time": Definition(
         "s",
-        "From foot strike to foot off, a side's median, in running and sprinting while the other foot is in the air; "
-        "of a drop jump from the landing off the box to take-off.",
+        "Stance: from foot strike to foot off, a side's median, in running and sprinting while the other foot is in "
+        "the air; of a drop jump from the landing off the box to take-off.",
         f"{PERRY}; {NOVACHECK}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
         events=CONTACT,
     ),
@@ -135,7 +135,10 @@ DEFINITIONS: Mapping[str, Definition] = {
         events=STEPS,
     ),
     "swing_time": Definition(
-        "s", "From foot off to the same foot's next strike, within a stride.", PERRY, events=CONTACT
+        "s",
+        "Swing: from foot off to the same foot's next strike, within a stride, a side's median.",
+        PERRY,
+        events=CONTACT,
     ),
     "stride_length": Definition(
         "m",
@@ -216,6 +219,19 @@ DEFINITIONS: Mapping[str, Definition] = {
         "s",
         "From where the centre of mass begins to sink faster than 0.1 m/s to its lowest point before take-off: the "
         "unweighting and braking phases.",
+        MCMAHON,
+        events=COUNTERMOVEMENT,
+    ),
+    "unweighting_time": Definition(
+        "s",
+        "From where the centre of mass begins to sink faster than 0.1 m/s to where it sinks fastest: the unweighting "
+        "phase.",
+        MCMAHON,
+        events=COUNTERMOVEMENT,
+    ),
+    "braking_time": Definition(
+        "s",
+        "From where the centre of mass sinks fastest to its lowest point before take-off: the braking phase.",
         MCMAHON,
         events=COUNTERMOVEMENT,
     ),

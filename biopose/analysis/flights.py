@@ -87,10 +87,12 @@ class Flights:
         found: in order.
         refused: a sentence for each in which the heights contradict gravity, whose take-off or landing is not seen, or
             that gaps in the markers may hide.
+        in_air_s: from when to when the centre of mass surely falls freely in those that are refused.
     """
 
     found: tuple[Flight, ...] = ()
     refused: tuple[str, ...] = ()
+    in_air_s: tuple[tuple[float, float], ...] = ()
 
 
 def find_flights(motion: Motion, *, running: bool = False, landing: Force = LANDING) -> Flights:
@@ -116,7 +118,9 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     found = tuple(one for one in results if isinstance(one, Flight))
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
-    return Flights(found, refused + hidden)
+    flown = [(one.take_off_s, one.landing_s) for one in found]
+    in_air = [span for span in free_falls_s(motion) if not any(a < span[1] and span[0] < b for a, b in flown)]
+    return Flights(found, refused + hidden, tuple(in_air) if refused and not running else ())
 
 
 def free_falls_s(motion: Motion) -> list[tuple[float, float]]:
@@ -152,7 +156,7 @@ def _hidden(motion: Motion, *, longer_than_s: float) -> tuple[str, ...]:
 
 
 def _missing(motion: Motion, gaps: Sequence[tuple[int, int]]) -> str:
-    return f"Markers are missing in {motion.named_frames(gaps)}"
+    return f"{motion.gaps_cause.capitalize()} in {motion.named_frames(gaps)}"
 
 
 def _without_gaps(falling: NDArray[np.bool_], interval_s: float) -> NDArray[np.bool_]:
@@ -198,7 +202,7 @@ def _flight(
 ) -> Flight | str | None:
     """The flight about frames in which the centre of mass falls freely, between the falls before and after.
 
-    A sentence where the heights contradict gravity or the feet are not seen; None where they tell of no flight.
+    A sentence where the heights contradict gravity or the feet are not seen; None where there is no flight.
     """
     time_s, evidence = motion.time_s, evidence_of(motion)
     before = np.arange(max(earliest, frame_at(time_s, time_s[start] - BESIDE_S)), start + 1)

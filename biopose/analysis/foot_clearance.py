@@ -17,7 +17,7 @@ from biopose.analysis.foot_motion import LOWEST, RESTS_UP_TO_M_S
 from biopose.analysis.free_fall import GRAVITY_M_S2, HeightErrors
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
-from biopose.camera.ground import LEAST_STEP_M
+from biopose.camera.ground_levels import LEAST_STEP_M
 
 SINKING_S = 0.08  # in which a foot's speed of sinking before its contact is measured
 SINKING_SHARE = 0.3  # standard deviation of what it has left to sink, of which the speed changes and the height errs
@@ -129,7 +129,7 @@ def met_ground_s(motion: Motion, side: Side, after: NDArray[np.intp], *, near: i
 def met_same_ground_s(motion: Motion, side: Side, before: NDArray[np.intp], *, near: int) -> tuple[float, float] | None:
     """When a foot comes down to the level from which it rose, and the time's standard deviation.
 
-    It tells the landing where the foot does not rest in the recording afterwards. None where it does not come down to
+    It is the landing where the foot does not rest in the recording afterwards. None where it does not come down to
     it as the free fall ends, as after a jump onto a box or off it.
 
     Args:

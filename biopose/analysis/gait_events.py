@@ -59,7 +59,7 @@ ALONG_VIEW_SD_S = 0.075
 
 @dataclass(frozen=True)
 class VelocityMethod:
-    """How an event is told by the extreme of the vertical velocity of the foot's centre.
+    """How an event follows from the extreme of the vertical velocity of the foot's centre.
 
     Attributes:
         half_window_s: of the velocity.
@@ -181,7 +181,7 @@ def knee_extended_s(motion: Motion, side: Side, near_s: float) -> tuple[float, f
 
 
 def _along_view(motion: Motion, frame: int, found_s: float | None, sd_s: float) -> tuple[float, float]:
-    """Of an event along the view; where it is not found, the foot's state alone tells it."""
+    """Of an event along the view; where it is not found, from the foot's state alone."""
     return _dated(motion, frame, found_s, ALONG_VIEW_SD_S if found_s is None else sd_s)
 
 

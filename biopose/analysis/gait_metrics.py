@@ -24,7 +24,8 @@ ON_BELT = "On a treadmill the pelvis stays where it is: its way is not that of t
 RUNNING = ("run", "sprint")
 TOGETHER_SDS = 1.96  # of a contact's or stride's: runner's feet seem to stand together for less
 LEAST_FRAMES = 3  # of a contact: it ends and begins within an interval, so fewer give its order of magnitude alone
-NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time", "duty_factor")
+NEED_WORLD = ("step_count", "cadence", "mean_speed")
+OF_SIDES = ("stride_time", "contact_time", "swing_time", "duty_factor")
 
 ALONG_VIEW = (
     "Walking or running along the camera's view: when a foot meets and leaves the ground is not seen well enough."
@@ -79,14 +80,16 @@ def gait_metrics(
     running = activity in RUNNING
     states = foot_states(motion, flights, running=running)
     yield _step_count(motion, events, states)
-    strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
+    kept = {side: _kept_strides(motion, events, states, side, running=running) for side in SIDES}
+    strides = {side: of if isinstance(of, str) else _durations(of) for side, of in kept.items()}
     yield from medians("stride_time", strides)
     if hides_contacts(motion) or (running and motion.along_view):
-        for name in ("contact_time", "duty_factor"):
+        for name in OF_SIDES[1:]:
             yield from (unknown_metric(name, side=side, reason=ALONG_VIEW) for side in SIDES)
     else:
         contacts = {side: _contacts_s(motion, events, states, side, running=running) for side in SIDES}
         yield from medians("contact_time", contacts)
+        yield from medians("swing_time", {side: _swings_s(motion, events, kept[side], side) for side in SIDES})
         yield from _duty_factors(contacts, strides)
     if known := [_median(times) for times in strides.values() if not isinstance(times, str) and times]:
         stride_s, sd_s = (
@@ -189,13 +192,37 @@ def _known_strides(
     return [(number, (start, end)) for number, (start, end) in pairs if known_between(motion, states, start, end)]
 
 
-def _strides_s(
+def _kept_strides(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
-) -> Values | str:
+) -> list[tuple[Event, Event]] | str:
     kept = [(start, end) for _, start, end in strides_of(motion, events, states, side, running=running)]
     if not kept:
         return STANDING if _known_strides(motion, events, states[side], side) else NO_STRIDE
-    return _durations(kept)
+    return kept
+
+
+def foot_off_within(events: Sequence[Event], side: Side, start: Event, end: Event) -> Event | None:
+    """When a foot leaves the ground in its stride; None where it does so more than once, or not at all.
+
+    Args:
+        events: all of them.
+        side: of the foot.
+        start: its strike.
+        end: its next.
+    """
+    offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
+    return offs[0] if len(offs) == 1 else None
+
+
+def _swings_s(
+    motion: Motion, events: Sequence[Event], strides: Sequence[tuple[Event, Event]] | str, side: Side
+) -> Values | str:
+    """From each stride's foot off to its end."""
+    if isinstance(strides, str):
+        return strides
+    swings = [(off, end) for start, end in strides if (off := foot_off_within(events, side, start, end))]
+    timed = [(off, end) for off, end in swings if are_timed(motion, off, end)]
+    return ALONG_VIEW if swings and not timed else _durations(timed)
 
 
 def _contacts_s(

@@ -2,10 +2,10 @@
 
 One camera tells the motion in the image to millimetres and depth to decimetres; an error of depth moves a foot that
 rests by its share of the foot's distance below the camera. So for events each point's displacement is taken from the
-image, at the depth of the whole body, which changes slowly; motion along the view is left out. What it moves a foot in
-the image, below the camera the lower the nearer somebody comes, is told beside: by it alone a level of the ground that
-is higher by a box is told from one that is nearer. A level view is used: the camera's, turned about its centre until
-its image is vertical.
+image, at the depth of the whole body, which changes slowly; motion along the view is left out. By how much it moves a
+foot in the image, below the camera the lower the nearer somebody comes, is given separately: only with it a level of
+the ground that is higher by a box can be distinguished from one that is nearer. A level view is used: the camera's,
+turned about its centre until its image is vertical.
 
 Of somebody who walks along the view, the feet's way is nearly all along it. A foot that rests does so on the ground,
 where its ray meets it: while that point stands, so may the foot, and a foot that swings moves it by metres a second.
@@ -58,7 +58,7 @@ class ImageMotion:
 
 
 def image_motion(trial: MeasuredTrial, center_of_mass_m: FloatArray) -> ImageMotion | None:
-    """The motion in the image; None where the view is from above, or where nothing tells the camera.
+    """The motion in the image; None where the view is from above, or where the camera is not known.
 
     Args:
         trial: the table, with the keypoints in pixels.

@@ -8,7 +8,7 @@ import numpy as np
 
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
-from biopose.analysis.derivatives import crossing_s, derivative
+from biopose.analysis.derivatives import crossing_s, derivative, vertex_s, vertex_sd_s
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S
 from biopose.analysis.extremes import Curve, peak
 from biopose.analysis.flights import Flight, Flights
@@ -29,6 +29,8 @@ POSTURE_SD_M = 0.015
 COUNTERMOVEMENT = (
     "countermovement_depth",
     "countermovement_time",
+    "unweighting_time",
+    "braking_time",
     "propulsion_time",
     "time_to_take_off",
     "reactive_strength_index_modified",
@@ -92,13 +94,14 @@ def countermovement_metrics(motion: Motion, events: Sequence[Event], jump: Fligh
         jump: of it.
     """
     before = [e for e in events if e.event == "lowest_point" and 0 <= jump.take_off_s - e.time_s <= LOWEST_WITHIN_S]
-    begins = _begins_s(motion, before[-1].time_s, noise_m=jump.fall.noise_m) if before else None
-    if begins is None:
+    descent = _descent_s(motion, before[-1].time_s, noise_m=jump.fall.noise_m) if before else None
+    if descent is None:
         yield from (unknown_metric(name, reason=NO_COUNTERMOVEMENT) for name in COUNTERMOVEMENT)
         return
-    (begins_s, begins_sd_s), lowest_s, take_off_s = begins, before[-1].time_s, jump.take_off_s
+    (begins_s, begins_sd_s), (fastest_s, fastest_sd_s) = descent
+    lowest_s, take_off_s = before[-1].time_s, jump.take_off_s
     if gaps := motion.body_undetermined[(motion.time_s >= begins_s) & (motion.time_s <= take_off_s)].sum():
-        reason = f"Not determined in {gaps} frames between its beginning and take-off: markers are missing."
+        reason = f"Not determined in {gaps} frames between its beginning and take-off: {motion.gaps_cause}."
         yield from (unknown_metric(name, reason=reason) for name in COUNTERMOVEMENT)
         return
     heights_m = np.interp([begins_s, lowest_s], motion.time_s, motion.center_of_mass_m[:, 1])
@@ -108,6 +111,8 @@ def countermovement_metrics(motion: Motion, events: Sequence[Event], jump: Fligh
     yield metric("countermovement_depth", depth_m, sd=float(np.linalg.norm(depth_parts)))
     lowest_sd_s, take_off_sd_s = before[-1].sd_s or 0.0, jump.fall.take_off_sd_s
     yield metric("countermovement_time", lowest_s - begins_s, sd=np.hypot(begins_sd_s, lowest_sd_s))
+    yield metric("unweighting_time", fastest_s - begins_s, sd=np.hypot(begins_sd_s, fastest_sd_s))
+    yield metric("braking_time", lowest_s - fastest_s, sd=np.hypot(fastest_sd_s, lowest_sd_s))
     yield metric("propulsion_time", take_off_s - lowest_s, sd=np.hypot(lowest_sd_s, take_off_sd_s))
     yield metric("time_to_take_off", take_off_s - begins_s, sd=np.hypot(begins_sd_s, take_off_sd_s))
     yield _modified_index(jump.fall, take_off_s - begins_s, begins_sd_s)
@@ -122,23 +127,30 @@ def _modified_index(fall: FreeFall, time_s: float, begins_sd_s: float) -> Metric
     return metric("reactive_strength_index_modified", index, sd=float(sd))
 
 
-def _begins_s(motion: Motion, lowest_s: float, *, noise_m: float) -> tuple[float, float] | None:
-    """When the centre of mass begins to sink towards its lowest point, and the moment's standard deviation.
+def _descent_s(
+    motion: Motion, lowest_s: float, *, noise_m: float
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """When the centre of mass begins to sink towards its lowest point, and when it sinks fastest.
 
-    The speed of an error of the height that is smooth over SMOOTH_S has the standard deviation noise_m / SMOOTH_S.
+    Each with its standard deviation. Where it sinks fastest, the ground's force is the body's weight again (McMahon et
+    al. 2018). The speed of an error of the height that is smooth over SMOOTH_S has the standard deviation noise_m /
+    SMOOTH_S.
     """
     time_s = motion.time_s
     within = np.flatnonzero((time_s >= lowest_s - DESCENT_S) & (time_s <= lowest_s))
     rising_m_s = derivative(motion.center_of_mass_m[:, 1], time_s, order=1, degree=2, half_window_s=SPEED_WINDOW_S)
-    fastest = within[rising_m_s[within].argmin()]
+    fastest = int(within[rising_m_s[within].argmin()])
     slow = within[(rising_m_s[within] > -SINKS_M_S) & (within < fastest)]
     if not len(slow):
         return None
     frame = int(slow[-1]) + 1
     acceleration = (rising_m_s[frame] - rising_m_s[frame - 1]) / (time_s[frame] - time_s[frame - 1])
     sd_s = min(noise_m / SMOOTH_S / abs(acceleration), SPEED_WINDOW_S)
-    return crossing_s(rising_m_s, time_s, -SINKS_M_S, frame=frame), float(
-        np.hypot(sd_s, motion.interval_s / np.sqrt(12))
+    begins_s = crossing_s(rising_m_s, time_s, -SINKS_M_S, frame=frame)
+    fastest_sd_s = vertex_sd_s(rising_m_s, time_s, fastest, least_noise=noise_m / SMOOTH_S)
+    return (
+        (begins_s, float(np.hypot(sd_s, motion.interval_s / np.sqrt(12)))),
+        (vertex_s(rising_m_s, time_s, fastest), fastest_sd_s),
     )
 
 

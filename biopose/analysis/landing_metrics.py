@@ -91,7 +91,7 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
     deepest = int(frames[motion.joint_deg("knee_angle", side)[frames].argmax()])
     deepest_s = float(motion.time_s[deepest])
     if gaps := motion.body_undetermined[max(frames[0] - 1, 0) : deepest + 2].sum():
-        yield from _nulls(side, f"Not determined in {gaps} frames between contact and deepest: markers are missing.")
+        yield from _nulls(side, f"Not determined in {gaps} frames between contact and deepest: {motion.gaps_cause}.")
         return
     if not (is_known(motion, contact_s) and is_known(motion, deepest_s)):
         yield from _nulls(side, NOT_TRUSTED)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side, body_points_m, feet_points_m
-from biopose.analysis.foot_motion import belt_velocity_m_s, foot_speeds_m_s
+from biopose.analysis.foot_motion import belt_velocities_m_s, foot_speeds_m_s
 from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
@@ -24,6 +24,7 @@ from biopose.skeleton.model import Skeleton
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
 NAMED_GAPS = 3  # of a reason
+UNSEEN_S = 0.1  # of film: in so long a gap somebody may land and take off again
 LIGHT = ("pro_sup", "wrist", "neck")  # coordinates that hardly move the centre of mass
 MARKER_FRAME_QUALITY = ("quality", "marker_error_mm", "seen_fraction")
 
@@ -95,8 +96,20 @@ class Motion:
 
     @cached_property
     def body_undetermined(self) -> NDArray[np.bool_]:
-        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
-        return self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
+        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates.
+
+        Of film those in which nobody is seen, from UNSEEN_S on.
+        """
+        undetermined = self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
+        for start, end in runs(self.frame_quality["seen_fraction"] == 0):
+            if (end - start) * self.interval_s >= UNSEEN_S - 1e-6:
+                undetermined[start:end] = True
+        return undetermined
+
+    @property
+    def gaps_cause(self) -> str:
+        """Why the body is not determined in some frames."""
+        return "markers are missing" if self.undetermined else "the person is not seen"
 
     @cached_property
     def varying_sd(self) -> dict[str, FloatArray]:
@@ -113,7 +126,7 @@ class Motion:
     @cached_property
     def on_belt(self) -> bool:
         """Whether feet in contact are carried level, as by a treadmill's belt."""
-        return bool(belt_velocity_m_s(self.foot_points_m, self.time_s).any())
+        return any(belt.any() for belt in belt_velocities_m_s(self.foot_points_m, self.time_s).values())
 
     def named_frames(self, gaps: Sequence[tuple[int, int]]) -> str:
         """The frames of some gaps, given by first and end, as a text: the first NAMED_GAPS, and how many more."""

@@ -27,13 +27,21 @@ ALL_THE_WHILE = 0.9  # of a foot's rest; in a walker's stance the other foot sta
 States = NDArray[np.int8]
 
 
-def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = False) -> dict[Side, States]:
+def foot_states(
+    motion: Motion,
+    flights: Sequence[Flight],
+    *,
+    running: bool = False,
+    in_air_s: Sequence[tuple[float, float]] = (),
+) -> dict[Side, States]:
     """By side, (T,) STANDS, AIR or UNKNOWN; in the air during flights and standing after them, whatever the feet do.
 
     Args:
         motion: the trial.
         flights: by `find_flights`.
         running: whether a contact may be as short as SHORTEST_STANCE_S, as in running and sprinting.
+        in_air_s: from when to when nobody stands, besides: at the top of a jump a foot may move as slowly as one that
+            does.
     """
     states = {}
     for side in SIDES:
@@ -45,6 +53,8 @@ def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = Fa
             if (on_s := flight.on_s.get(side)) is not None:
                 landed = (motion.time_s >= on_s) & (motion.time_s < on_s + SHORTEST_STANCE_S) & known
                 speed_m_s[landed] = 0.0
+        for start_s, end_s in in_air_s:
+            speed_m_s[(motion.time_s >= start_s) & (motion.time_s <= end_s)] = np.inf
         states[side] = stance(speed_m_s, interval_s=motion.interval_s, running=running)
     return {side: _without_raised(motion, states, side) for side in SIDES}
 

@@ -165,7 +165,7 @@ def _of_side(motion: Motion, name: str, steps: Sequence[Step] | str, side: Side)
         return reason if own else _values([])
     whole = [one for one in own if is_whole(motion, one)]
     if own and not whole and motion.body_undetermined.any():
-        return f"Not determined at any of {len(own)} foot strikes: markers are missing."
+        return f"Not determined at any of {len(own)} foot strikes: {motion.gaps_cause}."
     return _values([of_step(motion, name, step) for step in whole])
 
 
@@ -292,7 +292,7 @@ def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]
         value_m = float(np.median(ranges_m))
         yield metric("vertical_oscillation", value_m, sd=oscillation_sd_m(motion, value_m))
     elif strides and motion.body_undetermined.any():
-        reason = f"Not determined in any of {len(strides)} strides: markers are missing."
+        reason = f"Not determined in any of {len(strides)} strides: {motion.gaps_cause}."
         yield unknown_metric("vertical_oscillation", reason=reason)
 
 

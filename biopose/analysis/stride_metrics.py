@@ -15,7 +15,7 @@ from biopose.analysis.body_geometry import lacking, leg_length_m, of_both_sides
 from biopose.analysis.body_points import Side
 from biopose.analysis.definitions import metric
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_metrics import RUNNING, Reading, too_short
+from biopose.analysis.gait_metrics import RUNNING, Reading, foot_off_within, too_short
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States
 from biopose.analysis.step_metrics import (
@@ -100,11 +100,11 @@ def stride_metrics(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
 def _leg_stiffness(gait: Gait, side: Side, start: Event, end: Event) -> Iterator[Metric]:
     """Of the stride's contact, the flight that follows it and its speed."""
     motion = gait.motion
-    offs = [e for e in gait.events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
+    off = foot_off_within(gait.events, side, start, end)
     length = None if motion.on_belt else stride_length_m(motion, start, end)
-    if len(offs) != 1 or not length or lacking(motion, of_both_sides("hip", "knee", "ankle", "heel")):
+    if not off or not length or lacking(motion, of_both_sides("hip", "knee", "ankle", "heel")):
         return
-    off, stride_s = offs[0], end.time_s - start.time_s
+    stride_s = end.time_s - start.time_s
     flights = [one for one in gait.flights if abs(one.take_off_s - off.time_s) <= SAME_S]
     contact_s = off.time_s - start.time_s
     if not flights or motion.along_view or too_short(motion, contact_s):

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from biopose.analysis.activity_recognition import OTHER_ACTIVITY, recognition_metrics
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
-from biopose.analysis.declared_activity import contradiction
+from biopose.analysis.declared_activity import CONTRADICTED, contradiction, withheld
 from biopose.analysis.events import find_events
 from biopose.analysis.flights import NEVER_IN_FLIGHT, Flights, find_flights
 from biopose.analysis.free_fall import LANDING, RUN_LANDING
@@ -95,6 +95,9 @@ def analyse_trial(
         kinematics = kinematics_table(trial)
         doubt = contradiction(motion, activity=activity)
         recognised = recognition_metrics(motion) if doubt or activity == OTHER_ACTIVITY else []
+        if doubt:
+            events, cycles, metrics = [], [], withheld(metrics, reason=f"It is {doubt}.")
+            recognised.append(QualityMetric(CONTRADICTED, 1.0, "1"))
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
             if check
@@ -106,7 +109,7 @@ def analyse_trial(
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
     _write(folder / CYCLES, cycles_table(cycles))
-    notes = [*(moments.notes() if moments else ()), *([doubt] if doubt else ())]
+    notes = [*(moments.notes() if moments else ()), *([f"ACTIVITY: {doubt}"] if doubt else ())]
     return TrialAnalysis(events, metrics, quality, notes)
 
 
@@ -142,7 +145,7 @@ def analyse_motion(
     """
     if flights is None:
         flights = flights_of(motion, activity=activity, moments=moments)
-    states = foot_states(motion, flights.found, running=activity in RUNNING)
+    states = foot_states(motion, flights.found, running=activity in RUNNING, in_air_s=flights.in_air_s)
     events = find_events(motion, states, flights.found, activity=activity)
     if moments:
         events = events_on_plates(events, moments, motion)

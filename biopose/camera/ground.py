@@ -7,31 +7,31 @@ does.
 
 Feet may rest at several levels (a box, stairs, a landing mat), which are parallel, so that somebody who steps off a box
 does not make a ramp of box and floor. Each further level must explain more than one contact that lies on no other, and
-levels lie at least LEAST_STEP_M apart: less is within the error of a contact, so a low kerb is part of one plane. The
-ground is the lowest level with at least LEVEL_SHARE of the contacts; few points below it are feet that were
-misplaced.
+levels lie at least LEAST_STEP_M apart: less is within the error of a contact, so a low kerb is part of one plane.
+
+The ground is the lowest level on which somebody stands, however briefly: for STANDS_S all feet that rest do so on it.
+That alone may be an error of depth, which puts a whole body too low. But such an error changes slowly, and who steps or
+falls from one level to another is on the other at once. So a person stands on the level of most of their time, and on
+those that they come to, or leave, by most of the difference from one rest to the next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.camera.ground_levels import OUTLIER_M, Levels, most_probable_levels
+
 Floats = NDArray[np.float64]
 
-CONTACT_SD_M = 0.04  # of a contact's height above the ground: the point on the foot, and depth from one camera
-OUTLIER_M = 3 * CONTACT_SD_M
-LEAST_STEP_M = OUTLIER_M
 CELL_M = 0.2
-LEVEL_SHARE = 0.2
-OFF_COST = OUTLIER_M**2 / (6 * CONTACT_SD_M**2)  # of a contact that lies on no level: Tukey's loss of an outlier
-LEVEL_COST = OFF_COST  # of each level beyond the first
-MOST_LEVELS = 4
-TILTS = np.linspace(-2.0, 2.0, 5)  # standard deviations of the prior, in two directions: where the search begins
-HEIGHTS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)  # quantiles of the points' heights: likewise
-STEPS = 20
+STANDS_S = 0.1
+REACH_S = 0.3  # of the rests before and after a change of level, whose heights are compared
+STEP_SHARE = 0.5  # of the levels' difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +47,51 @@ class Ground:
     height_m: float
 
 
-def ground_from_contacts(contact_points_m: Floats, weights: Floats, *, up_camera: Floats, up_sd_deg: float) -> Ground:
-    """The most probable ground under contact points.
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Where one person's feet rest.
+
+    Attributes:
+        points_m: (T, P, 3) of the feet's points in the camera's frame.
+        weights: (T, P) probability that each rests, from 0 to 1.
+        time_s: (T,) increasing.
+    """
+
+    points_m: Floats
+    weights: Floats
+    time_s: Floats
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.weights)
+        if len(shape) != 2 or np.shape(self.points_m) != (*shape, 3) or np.shape(self.time_s) != shape[:1]:
+            raise ValueError(
+                f"expected points (T, P, 3), weights (T, P) and times (T,), got {np.shape(self.points_m)}, {shape} and "
+                f"{np.shape(self.time_s)}"
+            )
+        if not (np.isfinite(self.points_m).all() and np.isfinite(self.weights).all() and np.all(self.weights >= 0)):
+            raise ValueError("contact points and weights must be finite, and weights not negative")
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """(T, P) those of a probability above 0."""
+        return np.asarray(self.weights > 0)
+
+
+def ground_from_contacts(people: Sequence[Contacts], *, up_camera: Floats, up_sd_deg: float) -> Ground:
+    """The most probable ground under people's feet.
 
     Args:
-        contact_points_m: (N, 3) where feet rest, in the camera's frame.
-        weights: (N,) probability of each contact, from 0 to 1.
+        people: where their feet rest.
         up_camera: (3,) expected direction of up; it need not have unit length.
         up_sd_deg: standard deviation of that expectation about each of the two horizontal axes.
 
     Raises:
-        ValueError: arrays that do not fit together, no contact at all, or a direction or deviation that is none.
+        ValueError: no contact at all, or a direction or deviation that is none.
     """
-    points, weights = _checked(contact_points_m, weights)
+    points = np.concatenate([one.points_m[one.there] for one in people])
+    weights = np.concatenate([one.weights[one.there] for one in people])
+    if not len(points):
+        raise ValueError("no contact with the ground: at least one point with a weight above 0 is needed")
     if not (np.isfinite(up_camera).all() and np.linalg.norm(up_camera) > 0 and 0 < up_sd_deg < 90):
         raise ValueError(f"expected direction {up_camera} of up with {up_sd_deg} degrees; give a direction and 0 to 90")
     up = np.asarray(up_camera, float) / np.linalg.norm(up_camera)
@@ -68,9 +100,10 @@ def ground_from_contacts(contact_points_m: Floats, weights: Floats, *, up_camera
     centre = np.average(heights, axis=0, weights=weights)
     evidence = _independent(points, weights)
     slope_sd = np.tan(np.deg2rad(up_sd_deg))
-    found = _most_probable(heights - centre, evidence, slope_sd)
-    height = found.lowest(heights - centre, evidence)
-    normal = np.array([*-found.slopes, 1.0])
+    levels = most_probable_levels(heights - centre, evidence, slope_sd)
+    number = _ground_level([_rests(one, levels, one.points_m @ frame.T - centre) for one in people], levels)
+    height = float(levels.heights[number])
+    normal = np.array([*-levels.slopes, 1.0])
     length = float(np.linalg.norm(normal))
     return Ground(up_camera=frame.T @ normal / length, height_m=float((height + normal @ centre) / length))
 
@@ -97,17 +130,6 @@ def T_camera_world(ground: Ground, *, origin_m: Floats, forward: Floats) -> Floa
     return T
 
 
-def _checked(points: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    points, weights = np.asarray(points, float), np.asarray(weights, float)
-    if points.ndim != 2 or points.shape[1] != 3 or weights.shape != points.shape[:1]:
-        raise ValueError(f"expected points (N, 3) and weights (N,), got {points.shape} and {weights.shape}")
-    if not (np.isfinite(points).all() and np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ValueError("contact points and weights must be finite, and weights not negative")
-    if not (weights > 0).any():
-        raise ValueError("no contact with the ground: at least one point with a weight above 0 is needed")
-    return points[weights > 0], weights[weights > 0]
-
-
 def _horizontal(up: Floats) -> tuple[Floats, Floats]:
     across = np.cross(up, np.eye(3)[np.abs(up).argmin()])
     across /= np.linalg.norm(across)
@@ -121,91 +143,71 @@ def _independent(points: Floats, weights: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class _Levels:
-    """Parallel planes: two slopes, and the height of each at 0."""
+class _Rest:
+    """A time in which all feet of a person that rest do so on one level.
 
-    slopes: Floats
-    heights: Floats
+    Attributes:
+        level: its number.
+        duration_s: of the frames in which they do.
+        first_m: their mean height in its first REACH_S.
+        last_m: likewise in its last.
+    """
 
-    def off(self, points: Floats) -> Floats:
-        """(N, L) heights of points above each level."""
-        return np.asarray((points[:, 2] - points[:, :2] @ self.slopes)[:, None] - self.heights)
-
-    def nearest(self, points: Floats) -> tuple[NDArray[np.intp], Floats]:
-        """(N,) each point's level, and its height above it."""
-        off = self.off(points)
-        level = np.abs(off).argmin(axis=1)
-        return level, off[np.arange(len(points)), level]
-
-    def cost(self, points: Floats, evidence: Floats, slope_sd: float) -> float:
-        """Negative logarithm of their probability, up to a constant; infinite where two are nearer than a step."""
-        if len(self.heights) > 1 and np.diff(np.sort(self.heights)).min() < LEAST_STEP_M:
-            return float("inf")
-        of_slopes = 0.5 * float(np.sum((self.slopes / slope_sd) ** 2))
-        of_points = float(evidence @ _tukey_loss(self.nearest(points)[1]))
-        return of_points + of_slopes + LEVEL_COST * (len(self.heights) - 1)
-
-    def refined(self, points: Floats, evidence: Floats, slope_sd: float) -> _Levels:
-        """The most probable near these, by reweighted least squares; each point keeps to its nearest level."""
-        at = self
-        for _ in range(STEPS):
-            basis, weighted = at._basis(points, evidence)
-            information = weighted.T @ basis + _prior(slope_sd, len(at.heights))
-            solved = np.asarray(np.linalg.solve(information, weighted.T @ points[:, 2]), dtype=np.float64)
-            at = _Levels(solved[:2], solved[2:])
-        return at
-
-    def _basis(self, points: Floats, evidence: Floats) -> tuple[Floats, Floats]:
-        """(N, 2 + L) of the linear model of heights, and the same times each point's precision."""
-        level, off = self.nearest(points)
-        basis = np.column_stack([points[:, :2], np.eye(len(self.heights))[level]])
-        return basis, basis * (evidence * _votes(off) / CONTACT_SD_M**2)[:, None]
-
-    def lowest(self, points: Floats, evidence: Floats) -> float:
-        """Height of the lowest level with enough of the contacts."""
-        level, off = self.nearest(points)
-        votes = evidence * (_votes(off) + 1e-9)
-        shares = np.bincount(level, weights=votes, minlength=len(self.heights)) / votes.sum()
-        enough = np.flatnonzero(shares >= min(LEVEL_SHARE, shares.max()))
-        return float(self.heights[enough].min())
+    level: int
+    duration_s: float
+    first_m: float
+    last_m: float
 
 
-def _most_probable(points: Floats, evidence: Floats, slope_sd: float) -> _Levels:
-    """Of those found from a grid of tilts; the most probable single level is always among those refined."""
-    found = []
-    for tilt_x in TILTS * slope_sd:
-        for tilt_y in TILTS * slope_sd:
-            found += _with_more_levels(np.array([tilt_x, tilt_y]), points, evidence, slope_sd)
-    likely = sorted(found, key=lambda levels: levels.cost(points, evidence, slope_sd))
-    single = next(levels for levels in likely if len(levels.heights) == 1)
-    refined = [levels.refined(points, evidence, slope_sd) for levels in (*likely[:5], single)]
-    return min(refined, key=lambda levels: levels.cost(points, evidence, slope_sd))
+def _ground_level(people: Sequence[Sequence[_Rest]], levels: Levels) -> int:
+    """The lowest level on which somebody stands; where nobody does for STANDS_S, the lowest of all."""
+    stood = {level for rests in people for level in _stood_on(rests, levels)}
+    return min(stood or range(len(levels.heights)), key=lambda level: levels.heights[level])
 
 
-def _with_more_levels(slopes: Floats, points: Floats, evidence: Floats, slope_sd: float) -> list[_Levels]:
-    """The best single level of a tilt, the best two with this one, and so on while each gains more than it costs."""
-    heights = np.quantile(points[:, 2] - points[:, :2] @ slopes, HEIGHTS)
-    found: list[_Levels] = []
-    while len(found) < MOST_LEVELS:
-        kept = found[-1].heights if found else np.empty(0)
-        further = [_Levels(slopes, np.append(kept, height)) for height in heights]
-        best = min(further, key=lambda levels: levels.cost(points, evidence, slope_sd))
-        if found and best.cost(points, evidence, slope_sd) >= found[-1].cost(points, evidence, slope_sd):
-            break
-        found.append(best)
+def _stood_on(rests: Sequence[_Rest], levels: Levels) -> set[int]:
+    """The level of most of a person's time, and those to or from which they step."""
+    if not rests:
+        return set()
+    duration_s = np.bincount([rest.level for rest in rests], weights=[rest.duration_s for rest in rests])
+    found = {int(duration_s.argmax())}
+    for before, after in pairwise(rests):
+        step_m = levels.heights[after.level] - levels.heights[before.level]
+        if step_m and (after.first_m - before.last_m) / step_m >= STEP_SHARE:
+            found |= {before.level, after.level}
     return found
 
 
-def _prior(slope_sd: float, levels: int) -> Floats:
-    """(2 + L, 2 + L) information of slopes and heights before any contact."""
-    return np.diag([slope_sd**-2, slope_sd**-2, *[1e-6] * levels])
+def _rests(person: Contacts, levels: Levels, points: Floats) -> list[_Rest]:
+    """A person's rests in order, those of STANDS_S and more.
+
+    Args:
+        person: where their feet rest.
+        levels: on which they may.
+        points: (T, P, 3) the same points in the axes of the levels.
+    """
+    level, off = (array.reshape(person.weights.shape) for array in levels.nearest(points.reshape(-1, 3)))
+    resting = person.there & (np.abs(off) < OUTLIER_M)
+    frames = np.flatnonzero(resting.any(axis=1))
+    lowest, highest = (
+        pick(np.where(resting, level, none), axis=1)[frames]
+        for pick, none in ((np.min, len(levels.heights)), (np.max, -1))
+    )
+    at = np.where(lowest == highest, lowest, -1)
+    height_m = np.where(resting, levels.heights[level] + off, 0.0).sum(axis=1)[frames] / resting.sum(axis=1)[frames]
+    duration_s, time_s = _durations_s(person.time_s)[frames], person.time_s[frames]
+    found = []
+    for part in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(at)) + 1):
+        if len(part) and at[part[0]] >= 0 and duration_s[part].sum() >= STANDS_S - 1e-9:
+            early, late = time_s[part] <= time_s[part[0]] + REACH_S, time_s[part] >= time_s[part[-1]] - REACH_S
+            means = (float(height_m[part][which].mean()) for which in (early, late))
+            found.append(_Rest(int(at[part[0]]), float(duration_s[part].sum()), *means))
+    return found
 
 
-def _votes(off: Floats) -> Floats:
-    """Tukey's biweight (N,) of heights above a level."""
-    return np.asarray(np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 2)
-
-
-def _tukey_loss(off: Floats) -> Floats:
-    """Tukey's loss (N,) of heights above a level, up to OFF_COST."""
-    return np.asarray(OFF_COST * (1 - np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 3))
+def _durations_s(time_s: Floats) -> Floats:
+    """(T,) for which each frame stands: to the next one, at most the median interval."""
+    if len(time_s) < 2:
+        return np.zeros(len(time_s))
+    steps_s = np.diff(time_s)
+    return np.minimum(np.append(steps_s, steps_s[-1]), np.median(steps_s))

@@ -1,4 +1,6 @@
-"""Do people's heights agree with a common floor? A person's height is the scale of their distance from the camera.
+"""Do people stand on the ground that was found, and do their heights agree with a common floor?
+
+A person's height is the scale of their distance from the camera.
 
 Somebody who is given too great a height is put too far away, on their own ray, so their feet rest lower than another's
 where the camera looks down. With the camera h above a person's floor, a height H gives h in proportion to H: the height
@@ -13,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.camera.ground import ground_from_contacts
+from biopose.camera.ground import STANDS_S, Contacts, Ground, ground_from_contacts
+from biopose.camera.ground_levels import LEAST_STEP_M
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
-LEAST_STEP_M = 0.2  # between floors: below it is within the error of depth
+FLOORS_APART_M = 0.2  # less is within the error of depth
 SLOPE = 0.05  # of the ground and of the camera's direction: such a part of the distance between people is no step
 LEAST_CAMERA_HEIGHT_M = 0.3  # over both floors; below it a floor's height says nothing about a person's
 UP_SD_DEG = 0.1  # up is known: it is that of all people
@@ -29,14 +32,12 @@ class Footing:
     Attributes:
         person: their number.
         height_m: that was given for them.
-        points_m: (N, 3).
-        weights: (N,) probability of each contact, from 0 to 1.
+        contacts: of their feet.
     """
 
     person: int
     height_m: float
-    points_m: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    contacts: Contacts
 
 
 def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, tuple[str, ...]]:
@@ -49,14 +50,41 @@ def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) ->
     Returns:
         By the person's number; nobody whose feet do.
     """
-    floors = [_Floor.of(one, up_camera) for one in people if (one.weights > 0).any()]
+    floors = [_Floor.of(one, up_camera) for one in people if one.contacts.there.any()]
     notes: dict[int, tuple[str, ...]] = {}
     for floor in floors[1:]:
         first = floors[0]
         step_m = floor.height_m - first.height_m
         apart_m = float(np.linalg.norm(floor.centre_m - first.centre_m))
-        if abs(step_m) > LEAST_STEP_M + SLOPE * apart_m:
+        if abs(step_m) > FLOORS_APART_M + SLOPE * apart_m:
             notes[floor.person.person] = (_sentence(first, floor, step_m),)
+    return notes
+
+
+def unseen_ground_notes(people: Sequence[Footing], ground: Ground) -> dict[int, tuple[str, ...]]:
+    """Sentences for each person whose feet are below the ground for STANDS_S: where they land is not seen.
+
+    Args:
+        people: who was measured in one clip.
+        ground: the lowest level on which somebody stands.
+
+    Returns:
+        By the person's number; nobody whose feet stay above it.
+    """
+    notes: dict[int, tuple[str, ...]] = {}
+    for person in people:
+        contacts = person.contacts
+        below_m = ground.height_m - (contacts.points_m @ ground.up_camera).max(axis=1)
+        sinks = below_m > LEAST_STEP_M
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], sinks, [False]]))).reshape(-1, 2)
+        lasting = [slice(a, b) for a, b in edges if contacts.time_s[b - 1] - contacts.time_s[a] >= STANDS_S]
+        if lasting:
+            deepest_m = max(float(below_m[part].max()) for part in lasting)
+            notes[person.person] = (
+                f"From {contacts.time_s[lasting[0]][0]:.2f} s on both feet of person {person.person} are up to "
+                f"{deepest_m:.2f} m below every level on which feet rest: the ground is not seen, and heights are over "
+                "the lowest of these levels.",
+            )
     return notes
 
 
@@ -70,8 +98,9 @@ class _Floor:
 
     @classmethod
     def of(cls, person: Footing, up_camera: NDArray[np.float64]) -> _Floor:
-        ground = ground_from_contacts(person.points_m, person.weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
-        return cls(person, ground.height_m, np.average(person.points_m, axis=0, weights=person.weights))
+        ground = ground_from_contacts([person.contacts], up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+        points_m, weights = person.contacts.points_m.reshape(-1, 3), person.contacts.weights.ravel()
+        return cls(person, ground.height_m, np.average(points_m, axis=0, weights=weights))
 
     def height_on(self, other: _Floor) -> float:
         """The height of this person that would put them on another's floor."""

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.camera.ground import T_camera_world, ground_from_contacts
+from biopose.camera.ground import Contacts, Ground, T_camera_world, ground_from_contacts
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
-from biopose.reconstruction.common_floor import Footing, floor_notes
+from biopose.reconstruction.common_floor import Footing, floor_notes, unseen_ground_notes
 from biopose.reconstruction.fit_options import FitWeights, SolverOptions
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover_mesh
@@ -146,9 +146,11 @@ def fit_people(
         _footing(track, athlete, observed, motion, keypoint_skeleton)
         for track, (athlete, observed, motion) in zip(tracks, fits, strict=True)
     ]
-    T, up_camera = _world(footings, fits[0][2], keypoint_skeleton)
+    ground = _ground(footings, fits[0][2])
+    T = _world(ground, fits[0][2], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
-    of_floor = floor_notes(footings, up_camera=up_camera) if stands else {}
+    of_floor = floor_notes(footings, up_camera=ground.up_camera) if stands else {}
+    unseen = unseen_ground_notes(footings, ground) if stands else {}
     return [
         FittedPerson(
             track=track,
@@ -158,7 +160,7 @@ def fit_people(
             motion=motion,
             T_camera_world=T,
             keypoint_sd_m=observed.observations.lifted_sd_m.double().numpy(),
-            notes=all_notes + of_floor.get(track.person, ()) + limits_of_view(track),
+            notes=all_notes + of_floor.get(track.person, ()) + unseen.get(track.person, ()) + limits_of_view(track),
         )
         for track, (athlete, observed, motion) in zip(tracks, fits, strict=True)
     ]
@@ -210,24 +212,29 @@ def _footing(
     feet = _keypoints_camera(fitted, skeleton)[:, FOOT_KEYPOINTS]
     feet = feet - np.outer(FOOT_KEYPOINT_HEIGHT_M, fitted.R_camera_world[:, 1])
     contact = observed.observations.contact.double().numpy()
-    weights = np.where(contact > LEAST_CONTACT, contact, 0.0).ravel()
-    return Footing(track.person, athlete.height_m, feet.reshape(-1, 3), weights)
+    weights = np.where(contact > LEAST_CONTACT, contact, 0.0)
+    return Footing(track.person, athlete.height_m, Contacts(feet, weights, track.time_s))
 
 
-def _world(
-    footings: Sequence[Footing], first: FittedMotion, skeleton: Skeleton
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """T_camera_world (4, 4) from the contacts of all people, and up (3,); origin and heading are the first person's."""
-    points = np.concatenate([footing.points_m for footing in footings])
-    weights = np.concatenate([footing.weights for footing in footings])
+def _ground(footings: Sequence[Footing], first: FittedMotion) -> Ground:
+    """From the contacts of all people; up is about the first person's."""
     up_camera = first.R_camera_world[:, 1]
-    if not weights.any():  # no contact: the ground is under the lowest feet
-        height = points @ up_camera
-        weights = (height <= np.quantile(height, 0.05)).astype(float)
-    ground = ground_from_contacts(points, weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+    people = [footing.contacts for footing in footings]
+    if not any(one.there.any() for one in people):
+        people = [_lowest(one, up_camera) for one in people]
+    return ground_from_contacts(people, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+
+
+def _world(ground: Ground, first: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:
+    """T_camera_world (4, 4); origin and heading are the first person's."""
     keypoints = _keypoints_camera(first, skeleton)
-    forward = _forward(keypoints, ground.up_camera)
-    return T_camera_world(ground, origin_m=keypoints[0, MID_HIP], forward=forward), ground.up_camera
+    return T_camera_world(ground, origin_m=keypoints[0, MID_HIP], forward=_forward(keypoints, ground.up_camera))
+
+
+def _lowest(person: Contacts, up_camera: NDArray[np.float64]) -> Contacts:
+    """Of somebody without a contact: the ground is under the lowest feet."""
+    height_m = person.points_m @ up_camera
+    return replace(person, weights=(height_m <= np.quantile(height_m, 0.05)).astype(float))
 
 
 def _keypoints_camera(fitted: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:

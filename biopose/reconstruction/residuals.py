@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.camera.ground import LEAST_STEP_M
+from biopose.camera.ground_levels import LEAST_STEP_M
 from biopose.reconstruction.fit_options import FitWeights
 from biopose.reconstruction.observations import KEYPOINT_MASK, Observations
 from biopose.skeleton.student_t import student_t_loss, student_t_weight

@@ -11,7 +11,8 @@ from biopose.analysis.tables import KINEMATICS, Event, Metric
 
 SIDES = {"left": "left", "right": "right", "none": "whole body"}
 DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
-NOT_KNOWN = "not known: {}"
+UNKNOWN = "not known"
+NOT_KNOWN = f"{UNKNOWN}: {{}}"
 LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
 # What each activity is measured for: a report's first page has room for a few.
@@ -38,6 +39,16 @@ class MetricRow:
     meaning: str
     source: str
     values: dict[str, str]
+
+    @property
+    def brief_values(self) -> dict[str, str]:
+        """Side to value, without the reasons of those that are not known."""
+        return {side: UNKNOWN if text.startswith(UNKNOWN) else text for side, text in self.values.items()}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the value of some side is."""
+        return set(self.brief_values.values()) != {UNKNOWN}
 
 
 def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:

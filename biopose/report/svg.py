@@ -95,7 +95,7 @@ def figure(
         time_s: (T,) increasing.
         untrusted: (T,) frames whose background is grey.
         columns: of panels.
-        time_title: of the horizontal axis: time (s), or % of a cycle.
+        time_title: of the horizontal axis: time (s), or % of a stride or trial.
         shade: what the grey background stands for: a class of plot.css.
     """
     axis = _TimeAxis(time_s)
@@ -257,7 +257,7 @@ def _description(
     panels: Sequence[Panel], time_s: FloatArray, untrusted: NDArray[np.bool_], time_title: str, shade: str
 ) -> str:
     """What the figure shows, in words: the extent of each curve."""
-    is_time = time_title != "%"
+    is_time = not time_title.startswith("%")
     extent = f"From {time_s[0]:.2f} to {time_s[-1]:.2f} s" if is_time else f"From {time_s[0]:g} to {time_s[-1]:g} %"
     shaded = f"; {int(untrusted.sum())} of {len(time_s)} {'frames' if is_time else 'per cents'} {shade}"
     lines = [f"{extent}{shaded if is_time or untrusted.any() else ''}."]

@@ -17,7 +17,7 @@ from biopose.skeleton.landmarks import DISTANT_M
 from biopose.skeleton.posture_prior import arms_at_limits
 from biopose.skeleton.scaling import Scaling
 from biopose.skeleton.standing import STILL_M, Standing, marker_movement_m
-from biopose.skeleton.stature import model_height_m
+from biopose.skeleton.stature import MOST_HEIGHT_DIFFERENCE, model_height_m
 
 STILL_MM = 1e3 * STILL_M
 UPRIGHT_DEG = 30.0
@@ -25,8 +25,6 @@ BENT = ("hip_flexion", "knee_angle", "knee_flexion")  # names of coordinates beg
 MIRRORED_SHARE = 0.25  # of the landmarks that are off
 LISTED = 6
 LEAST_INCLINATION_DEG = 1.0  # that is noted
-# Between a height that is stated and that of the scaled legs, which scatters by some 3 % (standard deviation).
-MOST_HEIGHT_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True)

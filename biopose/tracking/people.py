@@ -12,10 +12,10 @@ from biopose.camera.motion import CameraMotion
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.errors import FileFormatError, VideoError
 from biopose.tracking.frame_detections import ShardDetections
-from biopose.tracking.shots import cut_frames, split_at
+from biopose.tracking.shots import cut_frames, split_at, unseen_in
 from biopose.tracking.tracker import Tracker
 from biopose.tracking.tracks import PersonTrack
-from biopose.video.regularity import regularity_notes
+from biopose.video.regularity import frozen_stretches, regularity_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
     """Track everybody through consecutive shards, or parts of them; holds one at a time.
 
     Returns:
-        The people, each within one shot; whether the camera moved; and the notes, each once: of the shards, cuts, and
-        what is uneven about the clip's frames.
+        The people, each within one shot and in frames whose picture does not stand still; whether the camera moved;
+        and the notes, each once: of the shards, cuts, and what is uneven about the clip's frames.
 
     Raises:
         VideoError: a shard does not begin where the one before ended.
@@ -69,9 +69,15 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
             timed.append(frame.timed)
             change.append(frame.change)
     time_s, changes, camera_motion = np.array(times_s), np.array(change), motion.result()
-    tracks = tracker.tracks()
-    if camera_motion.cuts_s and due_index is not None:
-        first_index = due_index - len(times_s)
+    tracks, first_index = tracker.tracks(), (due_index or 0) - len(times_s)
+    if frozen := frozen_stretches(time_s, changes):
+        tracks = unseen_in(tracks, [(first_index + first, first_index + last) for first, last in frozen])
+        notes |= dict.fromkeys(
+            f"The picture stands still in frames {first_index + first} to {first_index + last} ({time_s[first]:.2f} to "
+            f"{time_s[last]:.2f} s): nobody is measured in them."
+            for first, last in frozen
+        )
+    if camera_motion.cuts_s:
         cuts = cut_frames(camera_motion.cuts_s, time_s, changes)
         tracks = split_at(tracks, [first_index + cut for cut in cuts])
         notes |= dict.fromkeys(

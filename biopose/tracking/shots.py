@@ -1,4 +1,8 @@
-"""Shots of an edited video: nobody is followed across a cut, since the next shot shows another place."""
+"""Shots of an edited video, and pictures that stand still in it.
+
+Nobody is followed across a cut, since the next shot shows another place. In frames that repeat one picture nobody is
+seen: they tell when it was shown, not where anybody was.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,29 @@ def cut_frames(cuts_s: Sequence[float], time_s: NDArray[np.float64], change: NDA
         known = near[np.isfinite(change[near])]
         found.append(int(known[change[known].argmax()] if len(known) else near[-1]))
     return found
+
+
+def unseen_in(tracks: Sequence[PersonTrack], stretches: Sequence[tuple[int, int]]) -> list[PersonTrack]:
+    """The tracks of people who are not found in some stretches of frames, and end where they begin or end with one.
+
+    Args:
+        tracks: of the whole clip.
+        stretches: first and last frame of the video of each.
+    """
+    return split_at([_without(track, stretches) for track in tracks], [])
+
+
+def _without(track: PersonTrack, stretches: Sequence[tuple[int, int]]) -> PersonTrack:
+    frames = track.frame_indices
+    hidden = np.any([(frames >= first) & (frames <= last) for first, last in stretches], axis=0)
+    nowhere = np.where(hidden, np.nan, 0.0)
+    return replace(
+        track,
+        boxes_px=track.boxes_px + nowhere[:, None],
+        keypoints_px=track.keypoints_px + nowhere[:, None, None],
+        confidence=np.where(hidden[:, None], 0.0, track.confidence),
+        tokens=None if track.tokens is None else np.where(hidden[:, None], np.float16(np.nan), track.tokens),
+    )
 
 
 def split_at(tracks: Sequence[PersonTrack], first_frames: Sequence[int]) -> list[PersonTrack]:

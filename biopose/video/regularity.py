@@ -29,6 +29,7 @@ MOST_GAPS = 0.1  # of the intervals: where there are more, there is no one rate
 VARIABLE = 1.3  # times that the slowest stretches are slower than the fastest
 RAMP = 3.0  # likewise, where no camera does that by itself
 STRETCH = 5  # frames
+FROZEN_S = 0.1  # of a picture: who is in the air meanwhile may land
 NAMED = 3  # places that are named one by one
 
 Floats = NDArray[np.float64]
@@ -144,6 +145,8 @@ def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
             "accelerations are wrong at that rate; give the recording as the camera wrote it.",
         )
     same = _same(change)
+    for first, last in frozen_stretches(time_s, change):
+        same[first : last + 1] = False
     at = np.flatnonzero(same)
     if not len(at):
         return ()
@@ -176,15 +179,43 @@ def _follow(change: Floats, medians: Floats, *, between: float) -> bool:
     return bool(((change < between) == expected)[known].mean() >= FOLLOWS_PATTERN)
 
 
+def frozen_stretches(time_s: Floats, change: Floats) -> list[tuple[int, int]]:
+    """First and last frame of each stretch of FROZEN_S or more in which the picture stands still amid motion.
+
+    What stands still up to a cut, or from one on, need not be frozen: more than one image moves before and behind. None
+    in clips whose frames repeat in a pattern.
+
+    Args:
+        time_s: (T,) real time of each frame, increasing.
+        change: (T,) from `ImageChange`; NaN where it is not known.
+    """
+    if not np.isfinite(change).any() or _pattern(change) is not None:
+        return []
+    moves = np.concatenate([[True, True], ~(change < MOVING), [True, True]])  # by frame + 2
+    return [
+        (first, last)
+        for first, last in _stops(change)
+        if time_s[last] - time_s[first - 1] >= FROZEN_S - 1e-6 and moves[[first, last + 4]].all()
+    ]
+
+
 def _same(change: Floats) -> NDArray[np.bool_]:
     """(T,) which images repeat the one before."""
     same: NDArray[np.bool_] = change <= SAME_IMAGE
-    bounded = np.concatenate([[np.inf], np.where(np.isnan(change), np.inf, change), [np.inf]])
-    for first, last in _runs(change <= RECODED):
-        around = min(bounded[first], bounded[last + 2])
-        if np.isfinite(around) and around >= max(MOVING, STOPS * change[first : last + 1].max()):
-            same[first : last + 1] = True
+    for first, last in _stops(change):
+        same[first : last + 1] = True
     return same
+
+
+def _stops(change: Floats) -> list[tuple[int, int]]:
+    """First and last place of each run of images that repeat one, and before and behind which something moves."""
+    bounded = np.concatenate([[np.inf], np.where(np.isnan(change), np.inf, change), [np.inf]])
+    around = {(first, last): min(bounded[first], bounded[last + 2]) for first, last in _runs(change <= RECODED)}
+    return [
+        (first, last)
+        for (first, last), least in around.items()
+        if np.isfinite(least) and least >= max(MOVING, STOPS * change[first : last + 1].max())
+    ]
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -3,12 +3,17 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from biopose.cli.command_line import as_json, show
+
+if TYPE_CHECKING:
+    from biopose.analysis.definition import Definition
 
 
 @click.command()
@@ -31,7 +36,7 @@ def metrics(name: str | None, json_: bool) -> None:
 
     known = {"metric": DEFINITIONS, "event": EVENT_DEFINITIONS}
     if name is not None and not any(name in of_kind for of_kind in known.values()):
-        raise click.ClickException(_unknown(name, [*DEFINITIONS, *EVENT_DEFINITIONS]))
+        raise click.ClickException(_unknown(name, {**DEFINITIONS, **EVENT_DEFINITIONS}))
     listed = {
         f"{kind}s": [{kind: one, **asdict(of_kind[one])} for one in of_kind if name in (None, one)]
         for kind, of_kind in known.items()
@@ -43,10 +48,14 @@ def metrics(name: str | None, json_: bool) -> None:
     )
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    from warehouse.nearest import suggestion
+def _unknown(name: str, known: Mapping[str, Definition]) -> str:
+    """With the nearest names, and those in whose meaning it stands."""
+    from warehouse.nearest import LISTED, suggestion
 
-    return f"{name}: there is no such metric or event; {suggestion(name, known)}; `biopose metrics` has all"
+    word = re.compile(rf"\b{re.escape(name.replace('_', ' '))}\b", re.IGNORECASE)
+    meant = [one for one, definition in known.items() if name and word.search(definition.meaning)]
+    among = f"; {', '.join(meant[:LISTED])} {'mentions' if len(meant) == 1 else 'mention'} it" if meant else ""
+    return f"{name}: there is no such metric or event; {suggestion(name, known)}{among}; `biopose metrics` has all"
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
 from biopose.report.metric_tables import metric_place
 from biopose.report.svg import Curve, Panel
 from flows.pages.body import has_body
-from flows.pages.percent_plot import PERCENT, PercentPlot, asked_part, percent_plot
+from flows.pages.percent_plot import PERCENT, PHASES, PercentPlot, asked_part, percent_plot
 from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 
@@ -83,10 +83,21 @@ def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _plots(tables: list[pl.DataFrame], part: slice) -> dict[str, list[PercentPlot]]:
+    of = compared_phases(tables)
     return {
-        group: [percent_plot(panel, part=part) for panel in panels]
+        group: [percent_plot(panel, part=part, of=of) for panel in panels]
         for group, panels in comparison_panels(tables).items()
     }
+
+
+def compared_phases(tables: list[pl.DataFrame]) -> str:
+    """What lasts from 0 to 100 per cent: stride, trial, or either.
+
+    Args:
+        tables: of the query curves_of_trial.
+    """
+    of = {"trial" if side == "none" else "stride" for table in tables for side in table["side"].unique()}
+    return of.pop() if len(of) == 1 else PHASES
 
 
 def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:

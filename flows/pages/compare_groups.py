@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from biopose.analysis.metrics import GAIT
 from biopose.report.angle_panels import MIN_SPAN_DEG
 from biopose.report.svg import Curve, Panel
 from flows.curve_groups import ORDER, SHOWN, GroupComparison, compare_groups, counted_curves, group_cycles
@@ -113,16 +114,19 @@ def _drawn(side: SideComparison, activity: str, groups: list[Group], part: slice
         significant |= (span.start <= PERCENT) & (span.end >= PERCENT)
     name = COORDINATES[side.column.removesuffix("_deg").removesuffix("_r").removesuffix("_l")]
     title = f"{name}{f', {side.side}' if side.side else ''}"
+    of = "stride" if activity in GAIT else "trial"
     curves = [
         Curve(kind, short, of.mean(axis=0), of.std(axis=0, ddof=1) if len(of) > 1 else None)
         for kind, short, of in zip(ORDER, ("1st", "2nd"), compared.curves, strict=True)
     ]
-    plots = [percent_plot(Panel(f"{title} (°)", curves, least_span=MIN_SPAN_DEG), significant, part=part)]
+    plots = [percent_plot(Panel(f"{title} (°)", curves, least_span=MIN_SPAN_DEG), significant, part=part, of=of)]
     if compared.found is not None:
         level = np.full(len(PERCENT), compared.found.threshold)
         limits = [Curve("limit", "", level), Curve("limit", "", -level)]
         t = Curve("midline", "t", compared.found.t)
-        plots.append(percent_plot(Panel(f"{title}: t, second minus first", [t, *limits]), significant, part=part))
+        plots.append(
+            percent_plot(Panel(f"{title}: t, second minus first", [t, *limits]), significant, part=part, of=of)
+        )
     return {
         "title": title,
         "of": compared,

@@ -12,7 +12,7 @@ from flows.pages.one_at_a_time import one_at_a_time
 from flows.pages.trial_files import TrialFiles
 
 FORMATS = {
-    "c3d": ("application/octet-stream", "virtual markers and events, in metres, y up"),
+    "c3d": ("application/octet-stream", "markers and events, in metres, y up"),
     "csv": ("text/csv; charset=utf-8", "every channel with its standard deviation"),
     "xlsx": (
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

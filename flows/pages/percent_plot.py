@@ -17,6 +17,7 @@ from warehouse.errors import QueryError
 PERCENT = np.arange(101.0)
 WHOLE = slice(None)
 LEAST_POINTS = 2  # of a part that is drawn
+PHASES = "stride or trial"  # where it is not known of which
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def percent_plot(
     *,
     percent: NDArray[np.float64] = PERCENT,
     part: slice = WHOLE,
+    of: str = PHASES,
 ) -> PercentPlot:
     """A panel of curves of P points.
 
@@ -63,6 +65,7 @@ def percent_plot(
         significant: (P,) where the background is grey; None: nowhere.
         percent: (P,) increasing, where the points are.
         part: of the points, that is drawn.
+        of: what lasts 100 per cent.
     """
     shaded = np.zeros(len(percent), bool) if significant is None else significant
     curves = [
@@ -75,7 +78,7 @@ def percent_plot(
         percent[part],
         shaded[part],
         columns=1,
-        time_title="%",
+        time_title=f"% of the {of}",
         shade="significant",
     )
     named = [[curve.name, _rounded(curve.values)] for curve in curves if curve.name]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
+import polars as pl
 
 from biopose.report.plot_file import captioned
 from biopose.report.svg import COLUMNS, Panel, figure
 from flows.pages.athlete import athlete
-from flows.pages.compare import COORDINATES, comparison_panels
+from flows.pages.compare import COORDINATES, compared_phases, comparison_panels
 from flows.pages.percent_plot import PERCENT
 from flows.pages.reader import Reader
 from flows.pages.report import LIMITS
@@ -85,15 +86,17 @@ def comparison_plot(
         QueryError: there is no such trial or coordinate, or the trials have no such curve in common.
     """
 
-    def panels(read: Reader) -> Mapping[str, Sequence[Panel]]:
+    def curves(read: Reader) -> list[pl.DataFrame]:
         for name in (first, second):
             read.rows("trial_description", trial=name)
-        return comparison_panels([read.frame("curves_of_trial", {"trial": name}) for name in (first, second)])
+        return [read.frame("curves_of_trial", {"trial": name}) for name in (first, second)]
 
-    chosen = _chosen(_read(settings, panels, teams), coordinates)
+    tables = _read(settings, curves, teams)
+    chosen = _chosen(comparison_panels(tables), coordinates)
     none = np.zeros(len(PERCENT), bool)
     title = f"{first} and {second}"
-    drawn = figure(title, chosen, PERCENT, none, columns=min(len(chosen), COLUMNS), time_title="%")
+    of = f"% of the {compared_phases(tables)}"
+    drawn = figure(title, chosen, PERCENT, none, columns=min(len(chosen), COLUMNS), time_title=of)
     return captioned(drawn, [f"1st {first}", f"2nd {second}"])
 
 

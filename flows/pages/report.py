@@ -6,13 +6,12 @@ The first page is in sentences and has the main metrics; details follow; setting
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from biopose.report.metric_tables import metric_place
 from flows.pages import report_text as text
@@ -22,7 +21,7 @@ from flows.pages.report_text import ReportedTrial
 from flows.pages.squad import default_since, squad
 from flows.pages.templates import environment
 from flows.pages.trial import trial
-from flows.pages.trial_files import SUMMARY, TrialFiles
+from flows.pages.trial_files import TrialFiles
 from tasks.settings import Settings
 from warehouse.limits import Limits
 from warehouse.open_snapshot import OpenSnapshot
@@ -118,13 +117,13 @@ def _athlete(read: Reader, home: Path, athlete_id: str, since: str | None) -> Pa
 def _trial(read: Reader, home: Path, trial_id: str) -> Page:
     page = trial(read, {}, trial_id=trial_id, home=home)
     described = page["trial"]
-    one = ReportedTrial(described, _summary(home, described))
+    one = ReportedTrial(described, TrialFiles(home, described["artifacts"]).summary())
     (row,) = (row for row in read.rows("trials", athlete=described["athlete_id"]) if row["trial_id"] == trial_id)
     metrics = read.rows("metrics_of_trial", trial=trial_id)
     changed, judged, undecided = _against_session_before(read, described, metrics)
     return page | {
         "kind": "Trial",
-        "main": page["metrics"][:MAIN_METRICS],
+        "main": [one for one in page["metrics"] if one.is_known][:MAIN_METRICS],
         "facts": {"athlete": described["athlete_id"], **_facts([row], team=described["session_id"].partition("/")[0])},
         "measured": text.measured_sentences([row], [one]),
         "changed": changed,
@@ -260,18 +259,7 @@ def _against_session_before(
 
 def _reported(read: Reader, home: Path, trial_id: str) -> ReportedTrial:
     (described,) = read.rows("trial_description", trial=trial_id)
-    return ReportedTrial(described, _summary(home, described))
-
-
-def _summary(home: Path, described: Row) -> Mapping[str, Any] | None:
-    file = TrialFiles(home, described["artifacts"]).file(SUMMARY)
-    if file is None:
-        return None
-    try:
-        summary: Mapping[str, Any] = json.loads(file.path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BioposeError(f"{file.path}: is damaged ({error}); measure the trial again") from error
-    return summary
+    return ReportedTrial(described, TrialFiles(home, described["artifacts"]).summary())
 
 
 def _provenance(trials: list[ReportedTrial]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
-RECOGNITION = "activity_probability_"  # before an activity, in a trial's quality: a sentence of its own shows them
+RECOGNITION = "activity_"  # begins what a trial's quality tells of its activity: a sentence of its own shows it
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 LEAST_FRAMES = 2  # of a curve
@@ -34,7 +34,13 @@ STEP_TOLERANCE = 1e-3  # of a frame
 QUALITY_NAMES = {
     "mean_quality": "mean quality, 0 to 1",
     "untrusted_share": f"share of frames below {UNTRUSTED_QUALITY}",
-    "seen_share": "share of frames in which the person was detected",
+    "seen_share": "share of keypoints, or of markers, that were seen",
+    "undetermined_share": "share of frames in which missing markers leave a joint open",
+    "median_marker_error_mm": "error of markers or keypoints, median",
+    "p95_marker_error_mm": "error of markers or keypoints, not exceeded in 95 % of the frames",
+    "plate_contacts": "contacts on force plates",
+    "plate_contacts_unattributed": "of these, those that could be of either foot",
+    "plate_contacts_contradicted": "of these, those that the feet contradict",
     "median_reprojection_px": "reprojection error, median",
     "median_confidence": "keypoint confidence, median",
     "refinement_mirror_disagreement_deg": "disagreement of MQ-HMR's predictions of mirrored frames",
@@ -55,7 +61,8 @@ class Frames:
     Attributes:
         time_s: (T,) of the video.
         untrusted: (T,).
-        groups: panels by group of coordinates.
+        groups: panels by group of coordinates, of those that are known.
+        unknown: titles of the angles that are not, such as of those that no marker or keypoint shows.
         first_s: time of the trial's first frame, whatever part is shown.
         last_s: of its last frame.
     """
@@ -63,6 +70,7 @@ class Frames:
     time_s: np.ndarray
     untrusted: np.ndarray
     groups: Mapping[str, Sequence[Panel]]
+    unknown: Sequence[str]
     first_s: float
     last_s: float
 
@@ -101,6 +109,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "to": asked.get("to", ""),
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
+        "notes": files.notes(),
         "files": files.existing(),
         "has_body": has_body(files, described),
         "exports": exportable(files),
@@ -132,20 +141,27 @@ def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Fra
     inside = table.filter(pl.Series((times >= start) & (times <= stop)))
     if len(inside) < LEAST_FRAMES and (asked.get("from") or asked.get("to")):
         raise QueryError(
-            f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the video"
+            f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the recording"
         )
     names = [column.removesuffix(UNIT_SUFFIX) for column in _angles(table)]
     values_deg = inside.select(_angles(table)).to_numpy().astype(float)
     sd_deg = inside.select([f"{name}{SD_SUFFIX}" for name in names]).to_numpy().astype(float)
     quality = inside["quality"].to_numpy().astype(float)
     known_sd_deg = sd_deg if np.isfinite(sd_deg).any() else None
+    groups = angle_panels(names, values_deg, known_sd_deg) if len(inside) >= LEAST_FRAMES else {}
+    known = {group: [panel for panel in panels if _is_known(panel)] for group, panels in groups.items()}
     return Frames(
         inside["time_s"].to_numpy(),
         ~(quality >= UNTRUSTED_QUALITY),
-        angle_panels(names, values_deg, known_sd_deg) if len(inside) >= LEAST_FRAMES else {},
+        {group: panels for group, panels in known.items() if panels},
+        [panel.title.removesuffix(" (°)") for panels in groups.values() for panel in panels if not _is_known(panel)],
         float(times[0]) if len(times) else 0.0,
         float(times[-1]) if len(times) else 0.0,
     )
+
+
+def _is_known(panel: Panel) -> bool:
+    return any(np.isfinite(curve.values).any() for curve in panel.curves)
 
 
 def overlay_start_s(frames: Frames, described: Row) -> float:
@@ -173,7 +189,7 @@ def _seconds(asked: Mapping[str, str], name: str, otherwise: float) -> float:
     try:
         return float(asked[name])
     except ValueError as error:
-        raise QueryError(f"{name}: found {asked[name]!r}; expected seconds of the video, such as 6.4") from error
+        raise QueryError(f"{name}: found {asked[name]!r}; expected seconds of the recording, such as 6.4") from error
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

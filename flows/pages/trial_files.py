@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from biopose.errors import BioposeError
 
 OVERLAY, REPORT, SUMMARY, TRIAL = "overlay.mp4", "report.html", "summary.json", "trial.parquet"
 CONTENT = {
@@ -11,7 +16,7 @@ CONTENT = {
     REPORT: ("text/html; charset=utf-8", "the report of this measurement, one page for offline"),
     "coordinates.mot": ("text/plain; charset=utf-8", "joint coordinates for OpenSim"),
     "scaled.osim": ("application/xml", "the scaled OpenSim model that the .mot moves"),
-    "markers.trc": ("text/plain; charset=utf-8", "virtual markers"),
+    "markers.trc": ("text/plain; charset=utf-8", "the markers that the skeleton follows; of a video, virtual ones"),
     "metrics.csv": ("text/csv; charset=utf-8", "metrics with standard deviations"),
     TRIAL: ("application/vnd.apache.parquet", "every channel with its standard deviation"),
     "kinematics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of frames"),
@@ -49,6 +54,29 @@ class TrialFiles:
     def existing(self) -> dict[str, TrialFile]:
         """By name, in the order of CONTENT."""
         return {name: file for name in CONTENT if (file := self.file(name)) is not None}
+
+    def summary(self) -> Mapping[str, Any] | None:
+        """What summary.json holds; None where it is not in the home.
+
+        Raises:
+            BioposeError: it is damaged.
+        """
+        file = self.file(SUMMARY)
+        if file is None:
+            return None
+        try:
+            summary: Mapping[str, Any] = json.loads(file.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BioposeError(f"{file.path}: is damaged ({error}); measure the trial again") from error
+        return summary
+
+    def notes(self) -> list[str]:
+        """What the measurement noted, or that this cannot be read."""
+        try:
+            summary = self.summary()
+        except BioposeError as error:
+            return [str(error)]
+        return list(dict.fromkeys(summary["people"][0].get("notes", ()))) if summary else []
 
     def file(self, name: str) -> TrialFile | None:
         """A file of the trial; None where it is not there, has another name, or lies elsewhere behind a link."""

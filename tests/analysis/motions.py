@@ -1,5 +1,6 @@
 """Synthetic motions whose events and metrics are known: a body whose forces are given, and a walker whose feet are."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,13 @@ def walking(
         feet_m[side] = _swinging_foot(time_s - rests_s, stride_s, stance_s, speed_m_s * stride_s, lift_m)
     way = {"pelvis_tx": 0.6 * speed_m_s * time_s, "pelvis_tz": 0.8 * speed_m_s * time_s}
     return motion(feet_m=feet_m, coordinates=way, rate_hz=rate_hz, **also)  # type: ignore[arg-type]
+
+
+def on_belts(one: Motion, belts_m_s: Mapping[Side, np.ndarray | float]) -> Motion:
+    """The same over a treadmill's belts of these speeds: (T,), or one."""
+    speeds_m_s = {side: np.broadcast_to(speed, len(one)) for side, speed in belts_m_s.items()}
+    way_m = {side: np.cumsum(speed / RATE_HZ)[:, None, None] * [1.0, 0, 0] for side, speed in speeds_m_s.items()}
+    return replace(one, foot_points_m={side: points - way_m[side] for side, points in one.foot_points_m.items()})
 
 
 HEEL_HEIGHT_M, HEEL_RISES_S, HEEL_WIDTH_S = 0.2, 0.03, 0.04

@@ -15,7 +15,6 @@ import numpy as np
 
 from biopose.analysis.angle_errors import SHARED
 from biopose.analysis.body_points import body_points_m
-from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import JUMPS
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.free_fall import GRAVITY_M_S2, USUAL_NOISE_M, FreeFall
@@ -110,11 +109,7 @@ class NoisyTrial:
 
     def _values(self, one: Motion, events: Sequence[Event], flights: Flights) -> Values:
         found = find_metrics(one, events, flights, activity=self.activity)
-        values = {(m.metric, m.side): (m.value, m.sd) for m in found if m.value is not None}
-        if self.activity == "walk":
-            cycles = cycle_metrics(one, events, flights.found, activity=self.activity)
-            values |= {(m.metric, m.side): (m.value, m.sd) for m in cycles if m.metric == "swing_time"}
-        return values
+        return {(m.metric, m.side): (m.value, m.sd) for m in found if m.value is not None}
 
     def _otherwise(self, rng: np.random.Generator) -> Motion:
         """The motion with other angles, so that what is true lies on either side of a criterion."""

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from biopose.analysis.activity_recognition import QUALITY
+from biopose.analysis.declared_activity import CONTRADICTED
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.jump_metrics import NO_JUMP
-from biopose.analysis.trial_analysis import analyse_trial
+from biopose.analysis.trial_analysis import CYCLES, analyse_trial
 from biopose.camera.motion_summary import DISTRUST
 from biopose.errors import FileFormatError
 from biopose.outputs.trial import write_trial
@@ -67,12 +68,23 @@ def test_the_uncertainty_of_a_jump_is_that_of_its_moments(tmp_path: Path) -> Non
     assert rows["knee_flexion_peak"]["sd"] is None
 
 
-def test_a_jump_that_is_declared_a_walk_is_measured_as_one_and_doubted(tmp_path: Path) -> None:
+def test_a_jump_that_is_declared_a_walk_has_no_events_and_no_metrics_but_the_reason(tmp_path: Path) -> None:
     write_trial(jumper(), tmp_path, settings=SETTINGS, versions=VERSIONS)
     walked = analyse_trial(tmp_path, activity="walk", cross_check_frames=0)
-    assert [note for note in walked.notes if note.startswith("ACTIVITY: declared as walk, but ")]
-    assert [one for one in walked.quality if one.name.startswith(QUALITY)]
-    assert not analyse_trial(tmp_path, activity="countermovement_jump", cross_check_frames=0).notes
+    (note,) = (note for note in walked.notes if note.startswith("ACTIVITY: declared as walk, but "))
+    reason = f"It is {note.removeprefix('ACTIVITY: ')}."
+    rows = {(row["metric"], row["side"]): row for row in pq.read_table(tmp_path / "metrics.parquet").to_pylist()}
+    assert rows.pop(("duration", "none"))["value"] == pytest.approx(walked.metrics[0].value)
+    assert {("mean_speed", "none"), ("stride_time", "left"), ("knee_flexion_peak", "right")} <= rows.keys()
+    assert {(row["value"], row["sd"], row["reason"]) for row in rows.values()} == {(None, None, reason)}
+    assert pq.read_table(tmp_path / "events.parquet").num_rows == pq.read_table(tmp_path / CYCLES).num_rows == 0
+    quality = {one.name: one.value for one in walked.quality}
+    assert quality[CONTRADICTED] == 1
+    assert [name for name in quality if name.startswith(QUALITY)]
+
+    jumped = analyse_trial(tmp_path, activity="countermovement_jump", cross_check_frames=0)
+    assert not jumped.notes
+    assert CONTRADICTED not in {one.name for one in jumped.quality}
 
 
 def test_one_who_does_not_rise_does_not_fly(tmp_path: Path) -> None:
@@ -111,6 +123,7 @@ def test_nobody_flies_in_a_walk(tmp_path: Path) -> None:
 
 def test_a_squat_is_as_deep_as_its_knees_bend(tmp_path: Path) -> None:
     one = jumper()
+    one = replace(one, track=replace(one.track, time_s=4 * one.track.time_s))  # so slowly that nobody flies
     result = analysed(one, tmp_path, activity="squat")
     knees = [one.coordinates.values[:, one.coordinates.names.index(f"knee_angle_{side}")] for side in "lr"]
     depth_deg = np.degrees(np.mean(knees, axis=0)).max()

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from biopose.analysis.body_points import SIDES
 from biopose.analysis.events import find_events
 from biopose.analysis.flights import find_flights
-from biopose.analysis.foot_motion import belt_velocity_m_s
+from biopose.analysis.foot_motion import belt_velocities_m_s
 from biopose.analysis.gait_events import OFF_LATER_S
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import AIR, STANDS, UNKNOWN, foot_states, stance
@@ -17,6 +18,7 @@ from tests.analysis.motions import (
     bump,
     jump,
     motion,
+    on_belts,
     one_after_another,
     walking,
 )
@@ -68,17 +70,32 @@ def test_a_foot_strikes_when_its_centre_sinks_fastest_and_leaves_after_it_rises_
     assert not times(events, "take_off")
 
 
-def test_a_treadmills_belt_carries_feet_that_stand() -> None:
-    over_ground = walking()
-    way = np.array([1.3, 0.0, 0.0]) * over_ground.time_s[:, None]
-    feet = {side: points - way[:, None] for side, points in over_ground.foot_points_m.items()}
+BELTS = {
+    "one speed": lambda s: (np.full_like(s, 1.3), np.full_like(s, 1.3)),
+    "split": lambda s: (np.full_like(s, 0.6), np.full_like(s, 1.3)),
+    "sped up": lambda s: (0.6 + 0.25 * s, 0.6 + 0.25 * s),
+    "another speed": lambda s: (np.interp(s, [2, 4], [0.7, 1.5]), np.interp(s, [2, 4], [0.9, 1.5])),
+}
+
+
+@pytest.mark.parametrize("kind", BELTS)
+def test_a_treadmills_belts_carry_feet_that_stand(kind: str) -> None:
     one = walking()
-    on_belt = Motion(**{**vars(one), "foot_points_m": feet})
-    np.testing.assert_allclose(belt_velocity_m_s(feet, one.time_s), [-1.3, 0, 0], atol=0.01)
-    np.testing.assert_allclose(belt_velocity_m_s(over_ground.foot_points_m, one.time_s), 0)
-    assert times(events_of(on_belt, "walk"), "foot_strike", "left") == pytest.approx(
-        times(events_of(one, "walk"), "foot_strike", "left"), abs=0.003
-    )
+    speeds = dict(zip(SIDES, BELTS[kind](one.time_s), strict=True))
+    over = on_belts(one, speeds)
+    assert over.on_belt
+    for side, belt in belt_velocities_m_s(over.foot_points_m, over.time_s).items():
+        np.testing.assert_allclose(belt[:, 0], -speeds[side], atol=0.02 if kind in ("one speed", "split") else 0.25)
+        for name in ("foot_strike", "foot_off"):
+            assert times(events_of(over, "walk"), name, side) == pytest.approx(
+                times(events_of(one, "walk"), name, side), abs=0.003
+            )
+
+
+def test_the_ground_carries_no_feet_at_any_speed() -> None:
+    for over_ground in (walking(), walking(speed_m_s=3.0, stride_s=0.7, stance_s=0.2), jump()):
+        for belt in belt_velocities_m_s(over_ground.foot_points_m, over_ground.time_s).values():
+            assert not belt.any()
 
 
 def test_events_are_in_order_and_name_the_first_frame_after_them() -> None:

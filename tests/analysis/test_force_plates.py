@@ -21,7 +21,7 @@ from biopose.analysis.trial_analysis import analyse_motion
 from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
-from tests.analysis.motions import FOOT_Z_M, jump, walking
+from tests.analysis.motions import FOOT_Z_M, jump, on_belts, walking
 from tests.analysis.running import contact_times_s, running
 from tests.analysis.test_running import JOG, RUN, SPRINT
 
@@ -149,6 +149,17 @@ def test_a_runners_contacts_are_none_of_feet_in_the_air(style: dict[str, float],
                 middle = int(np.searchsorted(one.time_s, (on_s + off_s) / 2))
                 place_m = one.foot_points_m[side][middle][:, [0, 2]].mean(axis=0)
                 assert not is_in_air(one, PlateContact(on_s, off_s, place_m, on_s, off_s), side)
+
+
+@pytest.mark.parametrize("belts_m_s", [(0.6, 1.3), (0.9, 0.9)], ids=["split belts", "sped up from 3 s on"])
+def test_contacts_on_belts_are_none_of_feet_in_the_air(belts_m_s: tuple[float, float]) -> None:
+    one = walking()
+    faster_m_s = 0.5 * (one.time_s - 3).clip(0) if belts_m_s[0] == belts_m_s[1] else 0.0
+    over = on_belts(one, {side: speed + faster_m_s for side, speed in zip(SIDES, belts_m_s, strict=True)})
+    for side, first_s in zip(SIDES, (0.3, 0.85), strict=True):
+        for on_s in first_s + 1.1 * np.arange(5):
+            contact = PlateContact(on_s, on_s + 0.7, np.zeros(2), on_s, on_s + 0.7)
+            assert not is_in_air(over, contact, side)
 
 
 @pytest.mark.parametrize("late_s", [-0.15, 0.15])

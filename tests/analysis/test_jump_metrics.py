@@ -79,6 +79,8 @@ def test_a_countermovement_is_what_was_given() -> None:
     metrics = metrics_of(countermovement_jump(), "countermovement_jump")
     assert value(metrics, "countermovement_depth") == pytest.approx(0.149, abs=0.003)
     assert value(metrics, "countermovement_time") == pytest.approx(0.378, abs=0.01)
+    assert value(metrics, "unweighting_time") == pytest.approx(0.178, abs=0.01)  # it sinks fastest after 0.2 s
+    assert value(metrics, "braking_time") == pytest.approx(0.2, abs=0.01)
     assert value(metrics, "propulsion_time") == pytest.approx(0.7, abs=0.01)
     assert value(metrics, "time_to_take_off") == pytest.approx(1.078, abs=0.015)
     index, name = GRAVITY_M_S2 * 0.5**2 / 8 / 1.078, "reactive_strength_index_modified"
@@ -126,6 +128,16 @@ def test_a_film_that_stops_in_mid_air_has_no_landing_there() -> None:
     )
     assert metrics["jump_count", "none"].value is None
     assert "as in a film that stops there" in str(metrics["jump_count", "none"].reason)
+
+
+def test_feet_that_hardly_move_at_the_top_of_a_jump_do_not_strike_there_where_no_landing_is_recorded() -> None:
+    one = jump(duration_s=1.4)
+    slow = {side: points_m * [1, 0.6, 1] for side, points_m in one.foot_points_m.items()}
+    events, _ = analyse_motion(replace(one, foot_points_m=slow), activity="countermovement_jump")
+    assert {(event.event, event.side) for event in events if event.event.startswith("foot_")} == {
+        ("foot_off", "left"),
+        ("foot_off", "right"),
+    }
 
 
 def test_a_jump_whose_feet_are_not_seen_is_not_counted_as_none() -> None:
@@ -196,6 +208,19 @@ def test_a_jump_that_a_gap_in_the_markers_hides_is_null_with_the_frames(from_s: 
     for name in ("jump_count", "flight_time", "jump_height", "jump_height_com"):
         assert metrics[name, "none"].value is None
         assert frames in str(metrics[name, "none"].reason)
+
+
+def test_a_jump_in_which_nobody_is_seen_for_a_while_is_null_with_the_frames() -> None:
+    """As where the picture stands still, and then goes on on the ground."""
+    one = jump_with_a_gap(1.345, 1.555)
+    unseen = one.undetermined["knee_angle_l"]
+    film = replace(
+        one, undetermined={}, frame_quality=one.frame_quality | {"seen_fraction": (~unseen).astype(float)}, of_film=True
+    )
+    metrics = metrics_of(film, "countermovement_jump")
+    for name in ("jump_count", "flight_time", "jump_height"):
+        assert metrics[name, "none"].value is None
+        assert "The person is not seen in frames 135 to 155: " in str(metrics[name, "none"].reason)
 
 
 def test_a_gap_away_from_a_jump_leaves_its_height_and_hides_how_many_there_are() -> None:

@@ -43,6 +43,7 @@ def test_walking_is_recognised_by_its_strides() -> None:
         assert value(metrics, "stride_time", side) == pytest.approx(1.1, abs=DT)
         contact_s = 0.7 - HEEL_RISES_S + OFF_LATER_S
         assert value(metrics, "contact_time", side) == pytest.approx(contact_s, abs=DT)
+        assert value(metrics, "swing_time", side) == pytest.approx(1.1 - contact_s, abs=DT)
         assert value(metrics, "duty_factor", side) == pytest.approx(contact_s / 1.1, abs=0.02)
     assert value(metrics, "cadence") == pytest.approx(120 / 1.1, rel=0.02)
     assert value(metrics, "mean_speed") == pytest.approx(1.3, abs=0.01)
@@ -55,6 +56,7 @@ def test_a_time_between_events_is_as_sure_as_they_are() -> None:
     strike_s, off_s = np.hypot(STRIKE_SD_S, frame_s), np.hypot(OFF_SD_S, frame_s)
     assert metrics["stride_time", "left"].sd == pytest.approx(np.sqrt(2) * strike_s)
     assert metrics["contact_time", "left"].sd == pytest.approx(np.hypot(strike_s, off_s))
+    assert metrics["swing_time", "left"].sd == pytest.approx(np.hypot(strike_s, off_s))
     assert metrics["cadence", "none"].sd == pytest.approx(120 / 1.1**2 * strike_s, rel=0.01)  # strides of both sides
     share = value(metrics, "duty_factor", "left")
     of_events_s = [(1 - share) * strike_s, share * strike_s, off_s]  # strike, next strike, foot off
@@ -245,8 +247,9 @@ MOVES = "The camera moves: root motion and ground are not to be trusted"
     [
         (
             "run",
-            {"step_count", "cadence", "mean_speed", "stride_time", "contact_time", "duty_factor", "stride_length"}
-            | {"step_length", "overstride", "shank_angle_at_contact", "leg_stiffness", "vertical_oscillation"},
+            {"step_count", "cadence", "mean_speed", "stride_time", "contact_time", "duty_factor", "swing_time"}
+            | {"stride_length", "step_length", "overstride", "shank_angle_at_contact", "leg_stiffness"}
+            | {"vertical_oscillation"},
         ),
         (
             "drop_jump",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.reconstruction.common_floor import Footing, floor_notes
+from biopose.camera.ground import Contacts, Ground
+from biopose.reconstruction.common_floor import Footing, floor_notes, unseen_ground_notes
+from tests.camera.test_ground import one_by_one
 
 UP = np.array([0.0, -1.0, 0.0])  # OpenCV's y points down
 CAMERA_HEIGHT_M = 1.5
@@ -15,7 +19,7 @@ def footing(person: int, *, true_m: float, given_m: float, at: tuple[float, floa
     """Contacts of somebody on a floor, seen with a height that may be wrong: all distances scale with it."""
     x, z = at
     feet = np.array([[x + 0.1 * i, CAMERA_HEIGHT_M - floor_m, z + 0.05 * i] for i in range(10)])
-    return Footing(person, given_m, feet * given_m / true_m, np.full(10, 0.9))
+    return Footing(person, given_m, one_by_one(feet * given_m / true_m))
 
 
 def notes(*people: Footing, up: NDArray[np.float64] = UP) -> dict[int, str]:
@@ -36,12 +40,28 @@ def test_exchanged_heights_are_reported_with_the_heights_that_would_fit() -> Non
 
 def test_a_camera_at_the_floor_tells_nothing_about_heights() -> None:
     up = np.array([0.0, 0.0, 1.0])  # the contacts lie at different depths along it, the camera between them
-    near = Footing(0, 1.7, np.tile([0.0, 0.0, -0.2], (5, 1)), np.ones(5))
-    far = Footing(1, 1.7, np.tile([0.0, 0.0, 0.3], (5, 1)), np.ones(5))
+    near = Footing(0, 1.7, one_by_one(np.tile([0.0, 0.0, -0.2], (5, 1))))
+    far = Footing(1, 1.7, one_by_one(np.tile([0.0, 0.0, 0.3], (5, 1))))
     assert notes(near, far, up=up)[1].endswith("a height is wrong, or the camera's tilt or focal length.")
 
 
 def test_somebody_without_contacts_is_left_out() -> None:
-    flying = Footing(1, 1.7, np.tile([0.0, 0.5, 4.0], (5, 1)), np.zeros(5))
+    in_the_air = replace(one_by_one(np.tile([0.0, 0.5, 4.0], (5, 1))), weights=np.zeros((5, 1)))
+    flying = Footing(1, 1.7, in_the_air)
     assert not notes(footing(0, true_m=1.65, given_m=1.65, at=(0, 4)), flying)
     assert not notes(flying, footing(0, true_m=1.65, given_m=1.65, at=(0, 4)))
+
+
+def test_whose_feet_fall_below_all_levels_is_told_that_the_ground_is_not_seen() -> None:
+    """Half a second on a box of 0.4 m, then off it; the film ends 0.28 s later, before the landing, or goes on."""
+    time_s = np.arange(48) / 60
+    fallen_m = 4.9 * (time_s - 0.5).clip(0) ** 2
+    points = np.tile([0.0, CAMERA_HEIGHT_M - 0.4, 4.0], (48, 4, 1))
+    points[..., 1] += fallen_m[:, None]
+    ground = Ground(UP, height_m=-(CAMERA_HEIGHT_M - 0.4))
+    falls = Footing(3, 1.7, Contacts(points, (fallen_m == 0)[:, None] * np.ones(4), time_s))
+    (sentence,) = unseen_ground_notes([falls], ground)[3]
+    assert sentence.startswith("From 0.67 s on both feet of person 3 are up to 0.39 m below every level")
+    assert not unseen_ground_notes([falls], replace(ground, height_m=-CAMERA_HEIGHT_M))
+    points[:, :2, 1] = CAMERA_HEIGHT_M - 0.4  # one foot stays on it
+    assert not unseen_ground_notes([falls], ground)

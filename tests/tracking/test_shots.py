@@ -1,4 +1,6 @@
-"""A cut to another shot ends everybody's track: two drawn shots, with somebody at the same place in both."""
+"""A cut to another shot ends everybody's track, and nobody is seen in pictures that stand still."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def shot(seed: int) -> np.ndarray:
 
 
 def edited_film(*, cut: int | None, frames: int = 80) -> ShardDetections:
-    """Somebody who walks on across the cut, as a tracker by positions alone would have it."""
+    """Two drawn shots with somebody who walks on across the cut, as a tracker by positions alone would have it."""
     walker, sampler, changes = Walker(lambda t: 150 + 60 * t, 220.0), BackgroundSampler(), ImageChange()
     images, found = (shot(0), shot(1)), []
     for index in range(frames):
@@ -60,6 +62,34 @@ def test_without_a_cut_tracks_stay_whole() -> None:
     people, camera, notes = join_shards([edited_film(cut=None)])
     assert (camera.cuts_s, [len(track) for track in people.tracks]) == ((), [80])
     assert not any("another shot" in note for note in notes)
+
+
+def with_frozen(film: ShardDetections, first: int, last: int) -> ShardDetections:
+    """The film, in which all is in motion but for some frames that repeat the picture before, coded anew."""
+    return replace(
+        film,
+        frames=[replace(one, change=1.2 if first <= one.frame_index <= last else 25.0) for one in film.frames],
+    )
+
+
+@pytest.mark.parametrize(("first", "last", "seen"), [(50, 79, (0, 49)), (1, 20, (0, 79)), (30, 44, (0, 79))])
+def test_nobody_is_seen_while_the_picture_stands_still(first: int, last: int, seen: tuple[int, int]) -> None:
+    people, _, notes = join_shards([with_frozen(edited_film(cut=None), first, last)])
+    (one,) = people.tracks
+    assert (one.frame_indices[0], one.frame_indices[-1]) == seen
+    hidden = (one.frame_indices >= first) & (one.frame_indices <= last)
+    assert (one.detected == ~hidden).all()
+    assert not one.confidence[hidden].any()
+    assert [note for note in notes if "stands still" in note or "repeat" in note] == [
+        f"The picture stands still in frames {first} to {last} ({first / RATE_HZ:.2f} to {last / RATE_HZ:.2f} s): "
+        "nobody is measured in them."
+    ]
+
+
+def test_one_picture_that_is_shown_twice_hides_nobody() -> None:
+    people, _, notes = join_shards([with_frozen(edited_film(cut=None), 30, 31)])
+    assert people.tracks[0].detected.all()
+    assert any("2 of 80 frames repeat the image before" in note for note in notes)
 
 
 def track(found: list[bool]) -> PersonTrack:

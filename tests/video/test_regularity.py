@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from biopose.video.frames import probe_video, read_frames
-from biopose.video.regularity import ImageChange, regularity_notes
+from biopose.video.regularity import ImageChange, frozen_stretches, regularity_notes
 from tests.video.filming import film, phone_film
 
 
@@ -73,9 +73,24 @@ def test_a_frozen_stretch_and_single_repeats_are_counted_and_placed() -> None:
     images = moving(60)
     images[20:32] = [images[19]] * 12
     images[45] = images[44]
+    changes = ImageChange()
+    change = np.array([changes.of(image) for image in images])
+    assert frozen_stretches(np.arange(60) / 60, change) == [(20, 31)]
     (note,) = notes_of(images)
-    assert note.startswith("13 of 60 frames repeat the image before (at 0.33 s, 0.35 s, 0.37 s and 10 more times; ")
-    assert "the longest stretch, 12 frames, begins at 0.33 s" in note
+    assert note == "1 of 60 frames repeats the image before (at 0.75 s): speeds are 0 there and too large behind."
+    images[20:32] = moving(60)[20:32]
+    images[25:29] = [images[24]] * 4  # for less than a tenth of a second
+    (note,) = notes_of(images)
+    assert note.startswith("5 of 60 frames repeat the image before (at 0.42 s, 0.43 s, 0.45 s and 2 more times; ")
+    assert "the longest stretch, 4 frames, begins at 0.42 s" in note
+
+
+def test_who_stands_still_between_cuts_is_not_frozen() -> None:
+    still, time_s = np.full(40, 0.02), np.arange(40) / 30
+    still[[0, 10, 30]] = np.nan, 90.0, 80.0
+    assert frozen_stretches(time_s, still) == []
+    still[1:11], still[30:] = 30.0, 25.0
+    assert frozen_stretches(time_s, still) == [(11, 29)]
 
 
 def test_a_picture_that_is_repeated_throughout_is_named() -> None:

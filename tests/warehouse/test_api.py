@@ -1,5 +1,6 @@
 """The warehouse as polars frames."""
 
+import datetime
 import re
 import shutil
 import subprocess
@@ -47,6 +48,7 @@ def test_a_name_that_is_not_there_is_an_error_with_the_nearest(home: Home) -> No
 
 def test_questions_are_asked_by_name_and_in_sql(home: Home) -> None:
     assert home.query("trials").height == 4
+    assert home.query("before_after", date=datetime.date(2026, 11, 25), least_sessions=2).height > 0
     assert home.sql("SELECT count(*) AS n FROM trial").item() == 4
 
 

@@ -74,6 +74,9 @@ def test_a_table_that_is_not_there_is_named_with_the_file(snapshot: Path, own: P
     (own / "wrong.sql").write_text("-- Wrong.\n-- club: one of club.name\nSELECT $club")
     with pytest.raises(QueryError, match=r"wrong\.sql: .*club does not exist"):
         run_query(snapshot, "wrong", {"club": "a"}, own=own)
+    (own / "wrong.sql").write_text("-- Wrong.\nSELECT knee FROM metric")
+    with pytest.raises(QueryError, match=r"wrong\.sql: Binder Error: .*knee"):
+        run_query(snapshot, "wrong", {}, own=own)
 
 
 def test_it_can_read_the_warehouse_and_nothing_else(snapshot: Path, own: Path) -> None:

@@ -83,6 +83,19 @@ def test_curves_of_cycles_are_those_of_the_view_of_curves(tmp_path: Path, activi
     assert both.equals(pl.concat([left, found]))
 
 
+def test_curves_and_ranges_of_an_activity_leave_out_trials_that_their_motion_contradicts(tmp_path: Path) -> None:
+    for name, contradicted in (("a", False), ("b", True)):
+        trial = SyntheticTrial(name, activity="squat", athlete=name, contradicted=contradicted)
+        load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    given = {"coordinate": "knee_angle_r_deg"}
+    ranges = run_query(tmp_path / "snapshot.duckdb", "coordinate_range", given)
+    curves = run_query(tmp_path / "snapshot.duckdb", "cycle_curves", given | {"activity": "squat"})
+    assert ranges["athlete_id"].to_list() == curves["athlete_id"].to_list() == ["blue/a"]
+    own = run_sql(tmp_path / "snapshot.duckdb", "SELECT DISTINCT athlete_id FROM kinematics ORDER BY 1")
+    assert own["athlete_id"].to_list() == ["blue/a", "blue/b"]
+
+
 def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> None:
     known: set[Hashable] = set()
     with opened_for_reading(snapshot) as connection:
@@ -101,7 +114,7 @@ def test_trials_of_no_named_activity_have_what_they_look_like(tmp_path: Path) ->
     likely = ({"walk": 0.9, "run": 0.06, "other": 0.04}, {"squat": 0.5, "other": 0.4}, {"other": 0.97}, {})
     doubted, agreed = ("squat", {"countermovement_jump": 0.92}), ("walk", dict[str, float]())
     for number, (activity, one) in enumerate([*(("other", one) for one in likely), doubted, agreed]):
-        trial = SyntheticTrial(f"a{number}", activity=activity, likely=one)
+        trial = SyntheticTrial(f"a{number}", activity=activity, likely=one, contradicted=number == 4)
         load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / trial.name))
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
     found = run_query(tmp_path / "snapshot.duckdb", "recognised_activities", {})

@@ -26,6 +26,7 @@ from biopose.analysis.tables import (
     metrics_table,
     quality_table,
 )
+from biopose.io.arrow_arrays import nan_as_null
 from warehouse.connection import opened_for_writing
 from warehouse.load import load_trial_on
 
@@ -71,6 +72,7 @@ class SyntheticTrial:
     events: Sequence[tuple[str, str, float]] = ()
     cycles: Sequence[tuple[Any, ...]] = ()
     likely: Mapping[str, float] = field(default_factory=dict)
+    contradicted: bool = False
     sex: str | None = None
     birth_year: int | None = None
     camera: str | None = None
@@ -128,7 +130,7 @@ class SyntheticTrial:
             "frame_index": pa.array(np.arange(frames), pa.int32()),
             "time_s": pa.array(self.time_s, pa.float64()),
             "quality": pa.array(np.full(frames, 0.9), pa.float32()),
-            **dict(zip(COLUMNS, map(pa.array, self.coordinates().T), strict=True)),
+            **dict(zip(COLUMNS, map(nan_as_null, self.coordinates().T), strict=True)),
             **{f"{name}_sd_{unit}": pa.nulls(frames, pa.float32()) for name, unit in coordinate_units()},
         }
         named = [("foot_strike", side, time_s) for side, time_s in self.strikes] + list(self.events)
@@ -144,6 +146,7 @@ class SyntheticTrial:
                     QualityMetric("mean_quality", 0.9, "1"),
                     QualityMetric("median_reprojection_px", None, "px"),
                     *(QualityMetric(f"activity_probability_{name}", one, "1") for name, one in self.likely.items()),
+                    *([QualityMetric("activity_contradicted", 1.0, "1")] if self.contradicted else []),
                 ]
             ),
         }

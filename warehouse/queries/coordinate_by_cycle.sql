@@ -56,30 +56,59 @@ happened AS (
     GROUP BY ALL
 ),
 
+spanned AS (
+    SELECT run_number, min(start_s) - 0.1 AS from_s, max(end_s) + 0.1 AS to_s  -- neighbours for the velocity of the ends
+    FROM stretch
+    GROUP BY run_number
+),
+
 frame AS (
-    SELECT
-        run_number,
-        frame_index,
-        time_s,
-        COLUMNS(lambda name: name = $coordinate) AS value,
-        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_sd_\1')) AS sd
-    FROM kinematics_of_every_run
-    WHERE run_number IN (SELECT run_number FROM stretch) AND quality >= $least_quality::DOUBLE
+    FROM frames_of('spanned', $coordinate, $coordinate)
+    JOIN spanned USING (run_number)
+    WHERE quality >= $least_quality::DOUBLE AND time_s BETWEEN from_s AND to_s
 ),
 
 moving AS (
     SELECT
-        *,
+        run_number,
+        time_s,
+        value,
+        sd,
         if(
             lead(frame_index) OVER in_order - lag(frame_index) OVER in_order = 2,
             lead(time_s) OVER in_order - lag(time_s) OVER in_order,
             NULL
         ) AS step_s,
-        (lead(value) OVER in_order - lag(value) OVER in_order) / step_s AS velocity,
-        sd * sqrt(2 * (1 - exp((step_s / 0.1) ** 2 / -2))) / step_s AS velocity_sd
+        (lead(value) OVER in_order - lag(value) OVER in_order) / step_s AS velocity
     FROM frame
     WHERE isfinite(value)
     WINDOW in_order AS (PARTITION BY run_number ORDER BY frame_index)
+),
+
+of_cycle AS (
+    SELECT
+        stretch.run_number,
+        cycle,
+        side,
+        cycle_number,
+        stretch.start_s,
+        stretch.end_s,
+        arg_min(value, abs(time_s - stretch.start_s)) AS at_start,
+        arg_min(value, abs(time_s - happened.event_s)) AS at_event,
+        arg_min(value, abs(time_s - stretch.end_s)) AS at_end,
+        min(value) AS lowest,
+        max(value) AS highest,
+        arg_min(sd, value) AS lowest_sd,
+        arg_max(sd, value) AS highest_sd,
+        min(velocity) AS lowest_velocity,
+        max(velocity) AS highest_velocity,
+        arg_max(sd, abs(velocity)) AS fastest_sd,
+        arg_max(step_s, abs(velocity)) AS fastest_step_s,
+        count(*) AS frames
+    FROM stretch
+    LEFT JOIN happened USING (run_number, cycle, cycle_number)
+    JOIN moving ON moving.run_number = stretch.run_number AND moving.time_s BETWEEN stretch.start_s AND stretch.end_s
+    GROUP BY ALL
 )
 
 SELECT
@@ -88,28 +117,29 @@ SELECT
     chosen.activity,
     chosen.session_date,
     chosen.method,
-    stretch.cycle,
-    stretch.side,
-    stretch.cycle_number,
-    stretch.start_s,
-    stretch.end_s,
-    arg_min(value, abs(time_s - stretch.start_s)) AS at_start,
-    arg_min(value, abs(time_s - happened.event_s)) AS at_event,
-    arg_min(value, abs(time_s - stretch.end_s)) AS at_end,
-    min(value) AS lowest,
-    max(value) AS highest,
+    cycle,
+    side,
+    cycle_number,
+    start_s,
+    end_s,
+    at_start,
+    at_event,
+    at_end,
+    lowest,
+    highest,
     nullif(highest - lowest, 0) AS range,
-    arg_min(sd, value) AS lowest_sd,
-    arg_max(sd, value) AS highest_sd,
+    lowest_sd,
+    highest_sd,
     if(range IS NULL, NULL, sqrt(lowest_sd ** 2 + highest_sd ** 2)) AS range_sd,
-    if(range IS NULL, NULL, min(velocity)) AS lowest_velocity,
-    if(range IS NULL, NULL, max(velocity)) AS highest_velocity,
-    if(range IS NULL, NULL, arg_max(velocity_sd, abs(velocity))) AS velocity_sd,
-    count(*) AS frames,
+    if(range IS NULL, NULL, lowest_velocity) AS lowest_velocity,
+    if(range IS NULL, NULL, highest_velocity) AS highest_velocity,
+    if(
+        range IS NULL,
+        NULL,
+        fastest_sd * sqrt(2 * (1 - exp((fastest_step_s / 0.1) ** 2 / -2))) / fastest_step_s
+    ) AS velocity_sd,
+    frames,
     regexp_extract($coordinate, '_(deg|m)$', 1) AS unit
-FROM stretch
+FROM of_cycle
 JOIN chosen USING (run_number)
-LEFT JOIN happened USING (run_number, cycle, cycle_number)
-JOIN moving ON moving.run_number = stretch.run_number AND moving.time_s BETWEEN stretch.start_s AND stretch.end_s
-GROUP BY ALL
-ORDER BY chosen.session_date, chosen.trial_id, stretch.cycle, stretch.side, stretch.cycle_number;
+ORDER BY chosen.session_date, chosen.trial_id, cycle, side, cycle_number;

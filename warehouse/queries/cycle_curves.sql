@@ -51,14 +51,7 @@ stretch AS (
 ),
 
 frame AS (
-    SELECT
-        run_number,
-        frame_index,
-        time_s,
-        COLUMNS(lambda name: name = $coordinate) AS value,
-        COLUMNS(lambda name: name = if($other = 'none', $coordinate, $other)) AS other_value
-    FROM kinematics_of_every_run
-    WHERE run_number IN (SELECT run_number FROM of_group)
+    FROM frames_of('of_group', $coordinate, if($other = 'none', $coordinate, $other))
 ),
 
 placed AS (

@@ -1,9 +1,9 @@
 -- Trials whose manifest names no activity, or one that the motion surely is not, with what the motion most looks like, the
 --   surest first.
 -- Grain: a trial of the activity other, or of one that its motion contradicts.
--- Note: probability is how sure that is, of 1; other is a motion that is none of the activities. Events and metrics of an
---   activity come once session.toml names it. Trials have none where positions are not known, as of a camera that moves,
---   or where an earlier version measured them.
+-- Note: probability is how sure that is, of 1; other is a motion that is none of the activities. Events, cycles and metrics
+--   come once session.toml names the right activity. No probability is known where positions are not, as of a camera that
+--   moves, or where an earlier version measured the trial.
 -- Empty: no trial has the activity other, or contradicts its own.
 -- team: one of trial.team_id = any
 -- trial: one of trial.trial_id = any
@@ -37,7 +37,7 @@ FROM trial
 LEFT JOIN likely AS likeliest ON likeliest.trial_id = trial.trial_id AND likeliest.place = 1
 LEFT JOIN likely AS following ON following.trial_id = trial.trial_id AND following.place = 2
 WHERE
-    (trial.activity = 'other' OR likeliest.activity IS NOT NULL)
+    (trial.activity = 'other' OR trial.run_number IN (FROM contradicted_run))
     AND $team IN (trial.team_id, 'any')
     AND $trial IN (trial.trial_id, 'any')
 ORDER BY likeliest.probability DESC NULLS LAST, trial.trial_id;

@@ -1,7 +1,8 @@
 -- The stretches of the runs that a view lists, such as 'current_run', which are compared with others of their kind: in
 -- gait each stride of each side, as a run's cycles have it: from a foot strike to that foot's next, none where a strike
--- may be missing between; otherwise the whole trial. Strides keep their numbers among all of the side; trials that an
--- earlier version measured, which has no cycles, have none until they are measured again.
+-- may be missing between; otherwise the whole trial, unless its motion contradicts the activity. Strides keep their
+-- numbers among all of the side; trials that an earlier version measured, which has no cycles, have none until they are
+-- measured again.
 -- Grain: a stretch of a run.
 CREATE OR REPLACE MACRO phases_of(runs) AS TABLE
 WITH stretch AS (
@@ -23,6 +24,7 @@ WITH stretch AS (
         measured.session_id, measured.trial_id, run_number, 'trial', 'none', 1, run.first_time_s, run.last_time_s
     FROM query_table(runs) AS measured
     JOIN run USING (run_number)
+    ANTI JOIN contradicted_run USING (run_number)
     WHERE measured.activity NOT IN ('walk', 'run', 'sprint') AND run.last_time_s > run.first_time_s
 )
 

@@ -53,3 +53,4 @@ def test_an_unknown_metric_is_an_error_with_the_nearest() -> None:
     result = run("squat_dept")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: squat_dept: there is no such metric or event; nearest: squat_depth")
+    assert "; contact_time, step_count mention it; " in run("stance").stderr  # and no distance

@@ -16,7 +16,7 @@ INFINITE = float("inf")
 def test_a_curve_over_per_cent_and_a_series_over_days_are_drawn() -> None:
     curve = answer_plots(pl.DataFrame({"percent": [0.0, 1.0, 2.5], "mean_value": [1.0, None, 3.0]})).curve
     assert curve is not None
-    assert "%</text>" in curve.svg
+    assert "% of the stride or trial</text>" in curve.svg
     assert json.loads(curve.curves) == {"x": [0, 2.5], "unit": "%", "curves": [["mean", [1.0, 3.0]]]}
     days = {"session_date": [DAY] * 3, "metric": ["a_peak", "a_peak", "b"], "side": ["left", "right", "none"]}
     first, second = answer_plots(pl.DataFrame(days | {"mean_value": [Decimal(1), Decimal(2), Decimal(3)]})).trends

@@ -34,9 +34,9 @@ from biopose.skeleton.threads import in_threads
 from biopose.tracking.tracks import PersonTrack
 from biopose.tracking.visibility import limits_of_view
 
-# Of the lifter's vertical, the mean over a clip: of a level camera, and by how much more of one that looks up or down or
-# is rolled, which the lifter takes to be nearer to level. On film of 41 synthetic walks, runs and jumps, seven of them by
-# rolled cameras, the ground errs by 2.9 and 1.4 degrees (rms); with 4 degrees for both by 3.2 and 2.0.
+# Of the lifter's vertical, the mean over a clip: of a level camera, and by how much more of one that looks up or down
+# or is rolled, which the lifter takes to be nearer to level. On film of 41 synthetic walks, runs and jumps, seven of
+# them by rolled cameras, the ground errs by 2.9 and 1.4 degrees (rms); with 4 degrees for both by 3.2 and 2.0.
 PITCH_SD_DEG, PITCH_SHARE = 4.0, 0.5
 ROLL_SD_DEG, ROLL_SHARE = 1.0, 0.4
 LEAST_CONTACT = 0.5

@@ -52,6 +52,12 @@ def way_speed_m_s(motion: Motion, side: Side) -> FloatArray:
     return np.where(_goes_away(motion), toe_m_s, motion.foot_speed_m_s[side]) / NOISE_FACTOR
 
 
+def advance_m(motion: Motion, side: Side, start: int, end: int) -> float:
+    """How far a foot's toe moves along the view from one frame to before another."""
+    toe_m = motion.foot_points_m[side][start:end, BIG_TOE, 2]
+    return abs(float(toe_m[-1] - toe_m[0]))
+
+
 def strike_s(motion: Motion, side: Side, frame: int) -> float | None:
     """When the heel stops, or away by the toe's highest place in the image, near where the foot seems to rest.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.along_view import shows_way, way_speed_m_s
+from biopose.analysis.along_view import advance_m, shows_way, way_speed_m_s
 from biopose.analysis.body_points import OTHER, SIDES, Side
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_clearance import is_raised
@@ -23,6 +23,7 @@ STANDS, AIR, UNKNOWN = 1, 0, -1
 SHORTEST_AIR_S = 0.15  # of one foot: a sprinter's swing lasts 0.25 s, a flight of 0.15 s is a jump of 3 cm
 SHORTEST_STANCE_S = 0.06  # a sprinter's lasts 0.09 s
 ALL_THE_WHILE = 0.9  # of a foot's rest; in a walker's stance the other foot stands for a third of it
+FALSE_SHARE = 0.7  # of the other foot's way, of a swing that is none
 
 States = NDArray[np.int8]
 
@@ -56,7 +57,27 @@ def foot_states(
         for start_s, end_s in in_air_s:
             speed_m_s[(motion.time_s >= start_s) & (motion.time_s <= end_s)] = np.inf
         states[side] = stance(speed_m_s, interval_s=motion.interval_s, running=running)
+    if shows_way(motion) and not running:
+        states = {side: _without_false_swings(motion, states, side) for side in SIDES}
     return {side: _without_raised(motion, states, side) for side in SIDES}
+
+
+def _without_false_swings(motion: Motion, states: Mapping[Side, States], side: Side) -> States:
+    """Of two feet that seem to swing together, which come along the view, the one that comes far less ahead stands on.
+
+    From behind a foot hides its toe, which may seem to go ahead while the other foot swings past.
+    """
+    own, other = states[side].copy(), states[OTHER[side]]
+    beside = list(runs(other == AIR))
+    for start, end in runs(own == AIR):
+        if start == 0 or end == len(own) or not own[start - 1] == STANDS == own[end]:
+            continue
+        with_it = [(a, b) for a, b in beside if min(b, end) - max(a, start) > (end - start) / 2]
+        if any(
+            advance_m(motion, side, start, end) < FALSE_SHARE * advance_m(motion, OTHER[side], *one) for one in with_it
+        ):
+            own[start:end] = STANDS
+    return own
 
 
 def _without_raised(motion: Motion, states: Mapping[Side, States], side: Side) -> States:

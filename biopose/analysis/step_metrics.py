@@ -160,6 +160,8 @@ def _of_side(motion: Motion, name: str, steps: Sequence[Step] | str, side: Side)
         return steps
     if name == "step_length" and motion.on_belt:
         return ON_BELT
+    if name != "step_length" and motion.along_view:
+        return ALONG_VIEW
     own = [step for step in steps if step.strike.side == side]
     if reason := lacking(motion, POINTS):
         return reason if own else _values([])
@@ -297,11 +299,19 @@ def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]
 
 
 def oscillation_m(motion: Motion, start: Event, end: Event) -> float | None:
-    """How far the centre of mass moves vertically between two events; None where it is not known throughout."""
+    """How far the centre of mass moves vertically between two events; None where it is not known throughout.
+
+    About the line between its heights at both, so that ground that rises, or an error of the vertical, adds nothing; of
+    film in the world, since in the image who comes nearer sinks, or rises.
+    """
     frames = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
-    if not (motion.trusted & ~motion.body_undetermined)[frames].all():
+    if not frames.any() or not (motion.trusted & ~motion.body_undetermined)[frames].all():
         return None
-    return float(np.ptp(motion.center_of_mass_m[frames, 1]))
+    body_m = motion.points_m[CENTER_OF_MASS] if motion.of_film else motion.center_of_mass_m
+    time_s, height_m = motion.time_s[frames], body_m[frames, 1]
+    ends_s = [start.time_s, end.time_s]
+    line_m = np.interp(time_s, ends_s, np.interp(ends_s, motion.time_s, body_m[:, 1]))
+    return float(np.ptp(height_m - line_m))
 
 
 def oscillation_sd_m(motion: Motion, oscillation: float) -> float:

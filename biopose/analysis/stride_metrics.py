@@ -85,7 +85,7 @@ def stride_metrics(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
     for step in gait.steps:
         if step.strike == end and not gait.motion.on_belt:
             yield _metric("step_length", of_step(gait.motion, "step_length", step), side)
-        if step.strike == start:
+        if step.strike == start and not gait.motion.along_view:
             yield from (_metric(name, of_step(gait.motion, name, step), side) for name in CONTACTS[gait.activity])
     if gait.activity not in RUNNING and not hides_contacts(gait.motion):
         share = double_support_of(gait.motion, gait.events, gait.states, side, start, end)

@@ -1,9 +1,9 @@
 """Ground plane, gravity and the world's frame, from where people's feet rest, in the camera's frame.
 
 The plane is the most probable one given a prior for the direction of up (from how the camera is held, from the people)
-and the contact points. A contact lasts many frames and all of them share its errors, so points within one cell of
-CELL_M count as one observation at most. Contacts along a line determine the slope along it; across it only the prior
-does.
+and the contact points. An image shows how the camera is rolled far better than how far it looks up or down. A contact
+lasts many frames and all of them share its errors, so points within one cell of CELL_M count as one observation at
+most. Contacts along a line determine the slope along it; across it only the prior does.
 
 Feet may rest at several levels (a box, stairs, a landing mat), which are parallel, so that somebody who steps off a box
 does not make a ramp of box and floor. Each further level must explain more than one contact that lies on no other, and
@@ -29,6 +29,7 @@ from biopose.camera.ground_levels import OUTLIER_M, Levels, most_probable_levels
 Floats = NDArray[np.float64]
 
 CELL_M = 0.2
+LEAST_LEVEL = 1e-3  # of the optical axis's horizontal part
 STANDS_S = 0.1
 REACH_S = 0.3  # of the rests before and after a change of level, whose heights are compared
 STEP_SHARE = 0.5  # of the levels' difference
@@ -77,13 +78,16 @@ class Contacts:
         return np.asarray(self.weights > 0)
 
 
-def ground_from_contacts(people: Sequence[Contacts], *, up_camera: Floats, up_sd_deg: float) -> Ground:
+def ground_from_contacts(
+    people: Sequence[Contacts], *, up_camera: Floats, pitch_sd_deg: float, roll_sd_deg: float
+) -> Ground:
     """The most probable ground under people's feet.
 
     Args:
         people: where their feet rest.
         up_camera: (3,) expected direction of up; it need not have unit length.
-        up_sd_deg: standard deviation of that expectation about each of the two horizontal axes.
+        pitch_sd_deg: standard deviation of that expectation about the image's horizontal.
+        roll_sd_deg: likewise about the optical axis.
 
     Raises:
         ValueError: no contact at all, or a direction or deviation that is none.
@@ -92,14 +96,19 @@ def ground_from_contacts(people: Sequence[Contacts], *, up_camera: Floats, up_sd
     weights = np.concatenate([one.weights[one.there] for one in people])
     if not len(points):
         raise ValueError("no contact with the ground: at least one point with a weight above 0 is needed")
-    if not (np.isfinite(up_camera).all() and np.linalg.norm(up_camera) > 0 and 0 < up_sd_deg < 90):
-        raise ValueError(f"expected direction {up_camera} of up with {up_sd_deg} degrees; give a direction and 0 to 90")
+    if not (np.isfinite(up_camera).all() and np.linalg.norm(up_camera) > 0):
+        raise ValueError(f"expected direction of up {up_camera}; it must be finite and not 0")
+    if not all(0 < sd < 90 for sd in (pitch_sd_deg, roll_sd_deg)):
+        raise ValueError(f"deviations {pitch_sd_deg} and {roll_sd_deg} of up; give degrees between 0 and 90")
     up = np.asarray(up_camera, float) / np.linalg.norm(up_camera)
-    frame = np.stack([*_horizontal(up), up])  # rows: two horizontal axes and up, in the camera's frame
+    across, along = _horizontal(up)
+    frame = np.stack([across, along, up])  # in the camera's frame
     heights = points @ frame.T
     centre = np.average(heights, axis=0, weights=weights)
     evidence = _independent(points, weights)
-    slope_sd = np.tan(np.deg2rad(up_sd_deg))
+    sine = abs(float(up[2]))  # of how far the camera looks up or down, by which its pitch's error turns about the view
+    across_sd_deg = np.hypot(roll_sd_deg * np.sqrt(1 - sine**2), pitch_sd_deg * sine)
+    slope_sd = np.tan(np.deg2rad([across_sd_deg, pitch_sd_deg]))
     levels = most_probable_levels(heights - centre, evidence, slope_sd)
     number = _ground_level([_rests(one, levels, one.points_m @ frame.T - centre) for one in people], levels)
     height = float(levels.heights[number])
@@ -131,9 +140,12 @@ def T_camera_world(ground: Ground, *, origin_m: Floats, forward: Floats) -> Floa
 
 
 def _horizontal(up: Floats) -> tuple[Floats, Floats]:
-    across = np.cross(up, np.eye(3)[np.abs(up).argmin()])
-    across /= np.linalg.norm(across)
-    return across, np.cross(up, across)
+    """Two horizontal axes, across the view and along it; any of a view straight up or down."""
+    along = np.array([0.0, 0.0, 1.0]) - up[2] * up
+    if np.linalg.norm(along) < LEAST_LEVEL:
+        along = np.cross(up, [1.0, 0.0, 0.0])
+    along /= np.linalg.norm(along)
+    return np.cross(along, up), along
 
 
 def _independent(points: Floats, weights: Floats) -> Floats:

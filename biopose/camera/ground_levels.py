@@ -36,7 +36,7 @@ class Levels:
         level = np.abs(off).argmin(axis=1)
         return level, off[np.arange(len(points)), level]
 
-    def cost(self, points: Floats, evidence: Floats, slope_sd: float) -> float:
+    def cost(self, points: Floats, evidence: Floats, slope_sd: Floats) -> float:
         """Negative logarithm of their probability, up to a constant; infinite where two are nearer than a step."""
         if len(self.heights) > 1 and np.diff(np.sort(self.heights)).min() < LEAST_STEP_M:
             return float("inf")
@@ -44,7 +44,7 @@ class Levels:
         of_points = float(evidence @ _tukey_loss(self.nearest(points)[1]))
         return of_points + of_slopes + LEVEL_COST * (len(self.heights) - 1)
 
-    def refined(self, points: Floats, evidence: Floats, slope_sd: float) -> Levels:
+    def refined(self, points: Floats, evidence: Floats, slope_sd: Floats) -> Levels:
         """The most probable near these, by reweighted least squares; each point keeps to its nearest level."""
         at = self
         for _ in range(STEPS):
@@ -61,11 +61,11 @@ class Levels:
         return basis, basis * (evidence * _votes(off) / CONTACT_SD_M**2)[:, None]
 
 
-def most_probable_levels(points: Floats, evidence: Floats, slope_sd: float) -> Levels:
+def most_probable_levels(points: Floats, evidence: Floats, slope_sd: Floats) -> Levels:
     """Of those found from a grid of tilts; the most probable single level is always among those refined."""
     found = []
-    for tilt_x in TILTS * slope_sd:
-        for tilt_y in TILTS * slope_sd:
+    for tilt_x in TILTS * slope_sd[0]:
+        for tilt_y in TILTS * slope_sd[1]:
             found += _with_more_levels(np.array([tilt_x, tilt_y]), points, evidence, slope_sd)
     likely = sorted(found, key=lambda levels: levels.cost(points, evidence, slope_sd))
     single = next(levels for levels in likely if len(levels.heights) == 1)
@@ -73,7 +73,7 @@ def most_probable_levels(points: Floats, evidence: Floats, slope_sd: float) -> L
     return min(refined, key=lambda levels: levels.cost(points, evidence, slope_sd))
 
 
-def _with_more_levels(slopes: Floats, points: Floats, evidence: Floats, slope_sd: float) -> list[Levels]:
+def _with_more_levels(slopes: Floats, points: Floats, evidence: Floats, slope_sd: Floats) -> list[Levels]:
     """The best single level of a tilt, the best two with this one, and so on while each gains more than it costs."""
     heights = _candidates(points[:, 2] - points[:, :2] @ slopes)
     found: list[Levels] = []
@@ -94,9 +94,9 @@ def _candidates(heights_m: Floats) -> Floats:
     return np.asarray(np.bincount(number, weights=heights_m)[count > 0] / count[count > 0])
 
 
-def _prior(slope_sd: float, levels: int) -> Floats:
+def _prior(slope_sd: Floats, levels: int) -> Floats:
     """(2 + L, 2 + L) information of slopes and heights before any contact."""
-    return np.diag([slope_sd**-2, slope_sd**-2, *[1e-6] * levels])
+    return np.diag([*slope_sd**-2, *[1e-6] * levels])
 
 
 def _votes(off: Floats) -> Floats:

@@ -98,7 +98,9 @@ class _Floor:
 
     @classmethod
     def of(cls, person: Footing, up_camera: NDArray[np.float64]) -> _Floor:
-        ground = ground_from_contacts([person.contacts], up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+        ground = ground_from_contacts(
+            [person.contacts], up_camera=up_camera, pitch_sd_deg=UP_SD_DEG, roll_sd_deg=UP_SD_DEG
+        )
         points_m, weights = person.contacts.points_m.reshape(-1, 3), person.contacts.weights.ravel()
         return cls(person, ground.height_m, np.average(points_m, axis=0, weights=weights))
 

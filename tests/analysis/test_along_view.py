@@ -12,6 +12,7 @@ from biopose.analysis.along_view import HEEL, hides_contacts
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.gait_events import ALONG_VIEW_SD_S
 from biopose.analysis.motion import FRAME_QUALITY, Motion, motion_of_coordinates
+from biopose.analysis.tables import Event
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.body.anny import Body
 from biopose.body.shape import draw_shapes
@@ -99,6 +100,20 @@ def test_across_the_view_they_are_as_near_at_every_frame_rate(view: str, rate_hz
     assert not missed
     assert np.mean(np.abs(off_s)) < 0.02
     assert np.max(np.abs(off_s)) < 0.05
+
+
+def test_a_toe_that_seems_to_move_on_while_the_heel_rests_makes_no_step() -> None:
+    motion = seen(away=True)
+    rests_s = max(e.time_s for e in of_feet(motion) if (e.event, e.side) == ("foot_strike", "left"))
+    points_m = motion.foot_points_m["left"].copy()
+    ahead_m = np.interp(motion.time_s - rests_s, [0.18, 0.38, 0.55, 1.0], [0.0, 0.5, 0.5, 0.0])
+    points_m[:, 1:, 2] += ahead_m[:, None] * [0.8, 1.0]
+    seems = replace(motion, foot_points_m=motion.foot_points_m | {"left": points_m})
+    assert [(e.event, e.side) for e in of_feet(seems)] == [(e.event, e.side) for e in of_feet(motion)]
+
+
+def of_feet(motion: Motion) -> list[Event]:
+    return [one for one in analyse_motion(motion, activity="walk")[0] if one.side != "both"]
 
 
 def differences_s(motion: Motion) -> tuple[list[float], int]:

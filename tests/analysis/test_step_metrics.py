@@ -7,7 +7,7 @@ import pytest
 
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.gait_events import OFF_LATER_S
-from biopose.analysis.gait_metrics import ON_BELT
+from biopose.analysis.gait_metrics import ALONG_VIEW, ON_BELT
 from biopose.analysis.motion import Motion
 from biopose.analysis.step_metrics import NO_LEG_SPRING, leg_stiffness
 from biopose.analysis.tables import CycleMetric, Metric
@@ -55,6 +55,17 @@ def test_a_walkers_steps_and_double_support_are_what_was_given() -> None:
         assert metrics["stride_length", side].value == pytest.approx(STRIDE_M, abs=0.02)
 
 
+def test_who_comes_nearer_on_film_or_walks_uphill_oscillates_no_more() -> None:
+    one = walker()
+    rises = one.center_of_mass_m + np.outer(0.1 * one.time_s, [0.0, 1.0, 0.0])
+    uphill = metrics_of(replace(one, center_of_mass_m=rises), "walk")
+    assert uphill["vertical_oscillation", "none"].value == pytest.approx(0.06, abs=0.002)
+    in_world = {"points_m": dict(one.points_m) | {"center_of_mass": one.center_of_mass_m}}
+    sinks = one.center_of_mass_m * [1.0, 3.0, 0.0] - np.outer(0.3 * one.time_s**2, [0.0, 1.0, 0.0])
+    on_film = metrics_of(replace(one, of_film=True, center_of_mass_m=sinks, **in_world), "walk")
+    assert on_film["vertical_oscillation", "none"].value == pytest.approx(0.06, abs=0.002)
+
+
 def test_a_runners_contact_is_what_was_given() -> None:
     metrics = metrics_of(one := runner(), "run")
     for side in ("left", "right"):
@@ -64,6 +75,15 @@ def test_a_runners_contact_is_what_was_given() -> None:
     on_ground_m = np.ptp(one.center_of_mass_m[:, 1])
     assert metrics["vertical_oscillation", "none"].value == pytest.approx(on_ground_m, abs=0.002)
     assert "double_support" not in {name for name, _ in metrics}
+
+
+def test_what_a_runner_does_at_contact_is_not_known_along_the_view() -> None:
+    one = replace(runner(), of_film=True, along_view=True)
+    for side in ("left", "right"):
+        for name in ("overstride", "shank_angle_at_contact"):
+            found = metrics_of(one, "run")[name, side]
+            assert (found.value, found.reason) == (None, ALONG_VIEW)
+        assert not {"overstride", "shank_angle_at_contact"} & {name for _, name in rows_of(one, "run", side)}
 
 
 def rows_of(one: Motion, activity: str, side: str) -> dict[tuple[int, str], CycleMetric]:

@@ -39,7 +39,7 @@ def one_by_one(points: np.ndarray) -> Contacts:
 def test_contacts_all_over_the_floor_give_its_plane_in_spite_of_a_wrong_prior() -> None:
     up = tilted(8, -5)
     points = on_plane(up, -1.4, area(300)) + np.random.default_rng(1).normal(0, 0.01, (300, 3))
-    ground = ground_from_contacts([one_by_one(points)], up_camera=3 * CAMERA_UP, up_sd_deg=8)
+    ground = ground_from_contacts([one_by_one(points)], up_camera=3 * CAMERA_UP, pitch_sd_deg=8, roll_sd_deg=8)
     assert angle_deg(ground.up_camera, up) < 0.7
     assert ground.height_m == pytest.approx(-1.4, abs=0.03)
 
@@ -47,14 +47,16 @@ def test_contacts_all_over_the_floor_give_its_plane_in_spite_of_a_wrong_prior() 
 def test_a_walk_along_a_line_tells_the_slope_along_it_and_leaves_the_other_to_the_prior() -> None:
     up = tilted(0, 6)
     line = np.stack([np.linspace(-3, 3, 200), np.full(200, 6.0)], -1)
-    ground = ground_from_contacts([one_by_one(on_plane(up, -1.2, line))], up_camera=CAMERA_UP, up_sd_deg=5)
+    ground = ground_from_contacts(
+        [one_by_one(on_plane(up, -1.2, line))], up_camera=CAMERA_UP, pitch_sd_deg=5, roll_sd_deg=5
+    )
     assert ground.up_camera[0] / -ground.up_camera[1] == pytest.approx(np.tan(np.deg2rad(6)), abs=0.01)
     assert ground.up_camera[2] == pytest.approx(0, abs=1e-3)
 
 
 def test_one_standing_place_leaves_up_to_the_prior_and_gives_the_height() -> None:
     points = np.array([0.3, 1.1, 5.0]) + np.random.default_rng(0).normal(0, 0.005, (500, 3))
-    ground = ground_from_contacts([one_by_one(points)], up_camera=CAMERA_UP, up_sd_deg=4)
+    ground = ground_from_contacts([one_by_one(points)], up_camera=CAMERA_UP, pitch_sd_deg=4, roll_sd_deg=4)
     assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
     assert ground.height_m == pytest.approx(-1.1, abs=0.02)
 
@@ -64,7 +66,7 @@ def test_of_a_box_and_the_floor_the_floor_is_the_ground_even_with_fewer_contacts
     up, rng = tilted(4, 2), np.random.default_rng(3)
     floor, box = rng.uniform([-1, 5], [1, 7], (200 - on_box, 2)), rng.uniform([-1, 5], [1, 7], (on_box, 2))
     points = np.concatenate([on_plane(up, -1.3, floor), on_plane(up, -0.9, box)]) + rng.normal(0, 0.01, (200, 3))
-    ground = ground_from_contacts([one_by_one(points)], up_camera=CAMERA_UP, up_sd_deg=5)
+    ground = ground_from_contacts([one_by_one(points)], up_camera=CAMERA_UP, pitch_sd_deg=5, roll_sd_deg=5)
     assert ground.height_m == pytest.approx(-1.3, abs=0.04)
     assert angle_deg(ground.up_camera, up) < 1.5
 
@@ -75,15 +77,40 @@ def test_who_steps_off_a_box_towards_the_camera_makes_no_ramp_of_box_and_floor(p
     on_box, on_floor = rng.uniform([-0.3, 4.7], [0.3, 5.3], (60, 2)), rng.uniform([-0.3, 3.7], [0.3, 4.3], (40, 2))
     points = np.concatenate([on_plane(CAMERA_UP, -0.9, on_box), on_plane(CAMERA_UP, -1.2, on_floor)])
     prior = tilted(prior_off_deg, 0)  # the places are small and leave up to it
-    ground = ground_from_contacts([one_by_one(points)], up_camera=prior, up_sd_deg=4)
+    ground = ground_from_contacts([one_by_one(points)], up_camera=prior, pitch_sd_deg=4, roll_sd_deg=4)
     assert angle_deg(ground.up_camera, CAMERA_UP) < abs(prior_off_deg) + 1.0
     assert np.abs(points[60:] @ ground.up_camera - ground.height_m).max() < 0.05
     assert (points[:60] @ ground.up_camera - ground.height_m).mean() == pytest.approx(0.3, abs=0.1)
 
 
+@pytest.mark.parametrize("kerb_m", [0.13, 0.15, 0.2])
+def test_a_kerb_across_the_view_is_no_slope_since_the_image_shows_that_the_camera_is_level(kerb_m: float) -> None:
+    """A walk of four metres across the view, whose second half is on a kerb."""
+    feet = np.array([[0.5 * step + part - 2, 6.0] for step in range(8) for part in (0.0, 0.2)])
+    each = on_plane(CAMERA_UP, -1.3, feet)
+    each[8:, 1] -= kerb_m
+    person = one_by_one(np.repeat(each, 10, axis=0))
+    ground = ground_from_contacts([person], up_camera=CAMERA_UP, pitch_sd_deg=4, roll_sd_deg=1)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
+    assert ground.height_m == pytest.approx(-1.3, abs=0.02)
+    along = replace(person, points_m=person.points_m[..., [2, 1, 0]] + [0.0, 0.0, 4.0])
+    ground = ground_from_contacts([along], up_camera=CAMERA_UP, pitch_sd_deg=1, roll_sd_deg=4)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
+
+
+def test_the_roll_of_a_camera_that_looks_straight_down_is_as_uncertain_as_its_pitch() -> None:
+    up = np.array([0.0, 0.0, -1.0])
+    square = np.array([[x, y, 3.0 + 0.1 * x + 0.1 * y] for x in (-1, 0, 1) for y in (-1, 0, 1)])
+    ground = ground_from_contacts([one_by_one(square)], up_camera=up, pitch_sd_deg=4, roll_sd_deg=0.1)
+    assert ground.up_camera[0] == pytest.approx(ground.up_camera[1], abs=1e-6)
+    assert abs(ground.up_camera[0]) > 0.05
+
+
 def test_the_ground_of_stairs_is_their_lowest_step_with_enough_contacts() -> None:
     steps = [on_plane(CAMERA_UP, -1.5 + 0.2 * i, area(60, seed=i) * [0.2, 0.1] + [0.0, 0.4 * i]) for i in range(3)]
-    ground = ground_from_contacts([one_by_one(np.concatenate(steps))], up_camera=CAMERA_UP, up_sd_deg=3)
+    ground = ground_from_contacts(
+        [one_by_one(np.concatenate(steps))], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3
+    )
     assert ground.height_m == pytest.approx(-1.5, abs=0.02)
     assert angle_deg(ground.up_camera, CAMERA_UP) < 1.0
 
@@ -97,7 +124,7 @@ def test_the_scatter_of_contacts_on_a_flat_floor_makes_no_second_level(height_sd
         feet = np.array([[0.1 * (-1) ** step, 4 + 0.7 * step + part] for step in range(8) for part in (0.0, 0.2)])
         each = np.repeat(on_plane(CAMERA_UP, -1.2, feet), 10, axis=0)
         each[:, 1] -= np.repeat(rng.normal(0, height_sd_m, 16), 10)
-        ground = ground_from_contacts([one_by_one(each)], up_camera=CAMERA_UP, up_sd_deg=4)
+        ground = ground_from_contacts([one_by_one(each)], up_camera=CAMERA_UP, pitch_sd_deg=4, roll_sd_deg=4)
         errors_m.append(np.mean(each @ ground.up_camera) - ground.height_m)
     assert np.abs(errors_m).max() < 0.5 * height_sd_m
     assert np.abs(np.mean(errors_m)) < 0.002
@@ -108,15 +135,17 @@ def test_a_few_wild_contacts_change_nothing() -> None:
     points = on_plane(CAMERA_UP, -1.5, area(200))
     wild = rng.integers(0, 200, 25)
     points[wild, 1] += rng.uniform(-1.0, 1.0, 25)
-    ground = ground_from_contacts([one_by_one(points)], up_camera=tilted(5, 5), up_sd_deg=6)
+    ground = ground_from_contacts([one_by_one(points)], up_camera=tilted(5, 5), pitch_sd_deg=6, roll_sd_deg=6)
     assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
     assert ground.height_m == pytest.approx(-1.5, abs=0.02)
 
 
 def test_repeating_every_frame_moves_the_ground_no_nearer_to_the_contacts() -> None:
     points = on_plane(CAMERA_UP, -1.5, np.array([[-0.7, 4.3], [-0.7, 5.7], [0.7, 4.3], [0.7, 5.7]]))
-    once = ground_from_contacts([one_by_one(points)], up_camera=tilted(1, 0), up_sd_deg=1)
-    often = ground_from_contacts([one_by_one(np.tile(points, (30, 1)))], up_camera=tilted(1, 0), up_sd_deg=1)
+    once = ground_from_contacts([one_by_one(points)], up_camera=tilted(1, 0), pitch_sd_deg=1, roll_sd_deg=1)
+    often = ground_from_contacts(
+        [one_by_one(np.tile(points, (30, 1)))], up_camera=tilted(1, 0), pitch_sd_deg=1, roll_sd_deg=1
+    )
     assert 0.2 < angle_deg(once.up_camera, CAMERA_UP) < 0.8  # between both
     np.testing.assert_allclose(often.up_camera, once.up_camera, atol=1e-4)
 
@@ -124,7 +153,9 @@ def test_repeating_every_frame_moves_the_ground_no_nearer_to_the_contacts() -> N
 def test_contacts_without_weight_do_not_count() -> None:
     points = np.concatenate([on_plane(CAMERA_UP, -1.5, area(50)), on_plane(CAMERA_UP, -2.5, area(50))])
     people = [replace(one_by_one(points), weights=np.repeat([1.0, 0.0], 50)[:, None])]
-    assert ground_from_contacts(people, up_camera=CAMERA_UP, up_sd_deg=5).height_m == pytest.approx(-1.5)
+    assert ground_from_contacts(people, up_camera=CAMERA_UP, pitch_sd_deg=5, roll_sd_deg=5).height_m == pytest.approx(
+        -1.5
+    )
 
 
 @pytest.mark.parametrize("rate_hz", [25, 30, 60, 240])
@@ -135,10 +166,10 @@ def test_who_walks_about_on_a_box_and_lands_beside_it_briefly_has_the_floor_for_
     on_box = on_plane(CAMERA_UP, -0.9, steps_about(12)[:, [0, 2]]).reshape(12, 4, 3)
     landing = on_plane(CAMERA_UP, -1.3, np.array([[1.2, 5], [1.4, 5], [1.2, 5.2], [1.4, 5.2]]))
     person = resting(on_box, [landing], rate_hz=rate_hz, last_s=landing_s)
-    ground = ground_from_contacts([person], up_camera=CAMERA_UP, up_sd_deg=3)
+    ground = ground_from_contacts([person], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3)
     assert ground.height_m == pytest.approx(-1.3, abs=0.03)
     up_again = resting([landing], on_box, rate_hz=rate_hz)
-    ground = ground_from_contacts([up_again], up_camera=CAMERA_UP, up_sd_deg=3)
+    ground = ground_from_contacts([up_again], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3)
     assert ground.height_m == pytest.approx(-1.3, abs=0.03)
 
 
@@ -146,7 +177,9 @@ def test_who_walks_about_on_a_box_and_lands_beside_it_briefly_has_the_floor_for_
 def test_the_ground_of_stairs_is_the_step_on_which_somebody_stands_once(down: float) -> None:
     treads = np.array([[[0.35 * i, 5 + dz] for dz in (0.0, 0.1, 0.2, 0.3)] for i in range(4)])
     steps = np.stack([on_plane(CAMERA_UP, -0.9 - 0.18 * i, tread) for i, tread in enumerate(treads)])
-    ground = ground_from_contacts([resting(steps[:: int(down)], [])], up_camera=CAMERA_UP, up_sd_deg=3)
+    ground = ground_from_contacts(
+        [resting(steps[:: int(down)], [])], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3
+    )
     assert ground.height_m == pytest.approx(-0.9 - 3 * 0.18, abs=0.03)
 
 
@@ -155,7 +188,7 @@ def test_an_error_of_depth_that_comes_slowly_makes_no_lower_ground() -> None:
     floor = on_plane(CAMERA_UP, -1.5, steps_about(14)[:, [0, 2]]).reshape(14, 4, 3)
     low_m = np.interp(np.arange(14), [3, 8, 10, 13], [0.0, 0.25, 0.25, 0.0])
     floor[..., 1] += low_m[:, None]
-    ground = ground_from_contacts([resting(floor, [])], up_camera=CAMERA_UP, up_sd_deg=0.5)
+    ground = ground_from_contacts([resting(floor, [])], up_camera=CAMERA_UP, pitch_sd_deg=0.5, roll_sd_deg=0.5)
     assert -1.62 < ground.height_m < -1.45
 
 
@@ -165,14 +198,14 @@ def test_a_foot_below_the_one_that_stands_and_a_moment_below_all_are_no_ground()
     one_low[2:4, 3, 1] += 0.4  # the toes of one foot
     moment = floor[4] + [0.0, 0.5, 0.0]
     for person in (resting(one_low, []), resting(floor, [moment, floor[5]], last_s=0.08)):
-        ground = ground_from_contacts([person], up_camera=CAMERA_UP, up_sd_deg=3)
+        ground = ground_from_contacts([person], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3)
         assert ground.height_m == pytest.approx(-1.5, abs=0.03)
 
 
 def test_who_is_always_on_a_lower_floor_than_another_has_it_for_the_ground() -> None:
     up_there = resting(on_plane(CAMERA_UP, -1.0, steps_about(12)[:, [0, 2]]).reshape(12, 4, 3), [])
     down_here = resting(on_plane(CAMERA_UP, -1.6, steps_about(1)[:, [0, 2]] + [2.0, 0.0]).reshape(1, 4, 3), [])
-    ground = ground_from_contacts([up_there, down_here], up_camera=CAMERA_UP, up_sd_deg=3)
+    ground = ground_from_contacts([up_there, down_here], up_camera=CAMERA_UP, pitch_sd_deg=3, roll_sd_deg=3)
     assert ground.height_m == pytest.approx(-1.6, abs=0.03)
 
 
@@ -205,13 +238,13 @@ def resting(
     [
         (np.zeros(4), CAMERA_UP, 5, "no contact"),
         (np.ones(4), np.zeros(3), 5, "direction"),
-        (np.ones(4), CAMERA_UP, 0, "direction"),
+        (np.ones(4), CAMERA_UP, 0, "degrees between 0 and 90"),
     ],
 )
 def test_impossible_arguments_are_refused(weights: np.ndarray, up: np.ndarray, sd: float, message: str) -> None:
     person = replace(one_by_one(np.zeros((4, 3))), weights=weights[:, None])
     with pytest.raises(ValueError, match=message):
-        ground_from_contacts([person], up_camera=up, up_sd_deg=sd)
+        ground_from_contacts([person], up_camera=up, pitch_sd_deg=sd, roll_sd_deg=sd)
 
 
 @pytest.mark.parametrize(

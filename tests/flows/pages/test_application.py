@@ -17,7 +17,7 @@ from flows.pages.trial_files import TrialFiles
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.erase import erase_athlete
 from warehouse.limits import Limits
@@ -247,6 +247,15 @@ def test_foreign_hosts_pages_and_methods_are_refused_everywhere(client: httpx.Cl
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
+class WithoutToes(SyntheticTrial):
+    """A trial whose toes no marker or keypoint shows."""
+
+    def coordinates(self) -> np.ndarray:
+        """(frames, 40) float32."""
+        held = [name.startswith("mtp_angle") for name in COLUMNS]
+        return np.where(held, np.float32(np.nan), super().coordinates())
+
+
 def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(tmp_path: Path) -> None:
     empty = tmp_path / "home"
     empty.mkdir()
@@ -256,7 +265,7 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
         assert client.get("/about").status_code == 200
         for count, (frames, activity) in enumerate(((40, "other"), (1, "walk")), start=1):
             likely = {"countermovement_jump": 0.91, "other": 0.05}
-            trial = SyntheticTrial(
+            trial = WithoutToes(
                 name := f"jump{count}",
                 activity=activity,
                 likely=likely,
@@ -269,6 +278,8 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
             page = client.get(f"/trial/{trial.trial_id}").text
             assert "There is no overlay of this trial: none was drawn" in page
             assert ("too few frames" in page) == (frames == 1)
+            assert ("Not known in this trial: toe flexion." in page) == (frames > 1)
+            assert "toe flexion (" not in page
             assert "most looks like countermovement jump, with probability 0.91, or else none of" in page
             assert "set activity = &#34;countermovement_jump&#34; in session.toml for its events" in page
             assert ("session.toml names walk, which this motion surely is not" in page) == (activity == "walk")

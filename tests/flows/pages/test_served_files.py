@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flows.pages.trial_files import TrialFiles
 from tests.body.bodies import needs_body_asset
 from tests.flows.pages.home import FILMED, WALK, folder_of
 
@@ -40,6 +41,18 @@ def test_no_other_file_is_served_and_no_folder_is_listed(address: str, path: str
     assert int(reply.split()[1]) in (307, 400, 404)
     assert b"no file of a trial" not in reply
     assert b"DUCK" not in reply
+
+
+def test_notes_are_each_once_and_a_damaged_summary_is_named(tmp_path: Path) -> None:
+    files = TrialFiles(tmp_path, "artifacts/a")
+    assert files.notes() == []
+    (tmp_path / "artifacts" / "a").mkdir(parents=True)
+    summary = tmp_path / "artifacts" / "a" / "summary.json"
+    summary.write_text('{"people": [{"notes": ["The picture stands still.", "The picture stands still.", "b"]}]}')
+    assert files.notes() == ["The picture stands still.", "b"]
+    summary.write_text('{"people"')
+    (note,) = files.notes()
+    assert f"{summary}: is damaged (" in note
 
 
 @pytest.mark.parametrize("path", ["/static/", "/static/../application.py", "/static/..%2fapplication.py", "/static"])

@@ -49,12 +49,10 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
 
 
 def withheld(metrics: Iterable[Metric], *, reason: str) -> list[Metric]:
-    """All but the duration null with the reason.
+    """All null with the reason.
 
     Args:
         metrics: of the declared activity.
         reason: a sentence.
     """
-    return [
-        one if one.metric == "duration" else unknown_metric(one.metric, side=one.side, reason=reason) for one in metrics
-    ]
+    return [unknown_metric(one.metric, side=one.side, reason=reason) for one in metrics]

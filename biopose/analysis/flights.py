@@ -118,9 +118,16 @@ def find_flights(motion: Motion, *, running: bool = False, landing: Force = LAND
     found = tuple(one for one in results if isinstance(one, Flight))
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
-    flown = [(one.take_off_s, one.landing_s) for one in found]
-    in_air = [span for span in free_falls_s(motion) if not any(a < span[1] and span[0] < b for a, b in flown)]
-    return Flights(found, refused + hidden, tuple(in_air) if refused and not running else ())
+    return Flights(found, refused + hidden, _in_air_besides(motion, found) if refused and not running else ())
+
+
+def _in_air_besides(motion: Motion, found: Sequence[Flight]) -> tuple[tuple[float, float], ...]:
+    """From when to when the centre of mass surely falls freely, without the flights that are found."""
+    return tuple(
+        (start_s, end_s)
+        for start_s, end_s in free_falls_s(motion)
+        if not any(one.take_off_s < end_s and start_s < one.landing_s for one in found)
+    )
 
 
 def free_falls_s(motion: Motion) -> list[tuple[float, float]]:

@@ -6,7 +6,6 @@ these angles err as much as those of inverse kinematics or slightly less (`biopo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,15 +22,13 @@ from biopose.neurik.network import Neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import predict_trial
 from biopose.reconstruction.fitted_person import FittedPerson, virtual_markers
-from biopose.skeleton.constant_errors import without_side
+from biopose.reconstruction.view_deviations import view_factors
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import FRAMES_AT_ONCE, Kinematics
+from biopose.skeleton.model import Skeleton
 
 HALF_WEIGHT_SD_M = 0.08  # of a keypoint, at which a marker near it has half its weight
 UNOBSERVED_WEIGHT = 0.25  # factor on the weight of markers near keypoints of confidence 0
-# By how much more angles from film err than NeurIK, trained on markers, predicts: with these 95 % intervals hold 95 %
-# of the errors on film of 49 synthetic clips (jumps, walks, and others of CMU's motions, each kind counting alike),
-# without them 93, 89 and 92 %. Of two halves by person and motion either asked for more than 1 of these three alone.
-SD_FACTORS_ON_FILM = {"ankle_angle": 1.2, "elbow_flex": 1.4, "neck_flexion": 1.25}
 KEYPOINT_SHARES = torch.zeros(len(MARKERS), len(KEYPOINTS))  # of each marker in its segment's keypoints; rows sum to 1
 for _row, _marker in enumerate(MARKERS.values()):
     _names = SEGMENT_KEYPOINTS[_marker.segment]
@@ -64,12 +61,20 @@ class NeuralIK:
         output = predict_trial(self.network, self.decoder, marker_windows(fitted, person))
         is_translation = [coordinate.motion == "translational" for coordinate in person.skeleton.coordinates]
         sd = np.where(is_translation, np.nan, output.sd.double().numpy())
-        return output.q.double().numpy(), sd * _sd_factors(person.skeleton.coordinate_names)
+        return output.q.double().numpy(), sd * _of_view(fitted, person.skeleton, output.q)
 
 
-def _sd_factors(names: Sequence[str]) -> NDArray[np.float64]:
-    """(Q,) SD_FACTORS_ON_FILM of each coordinate, 1 of others."""
-    return np.array([SD_FACTORS_ON_FILM.get(without_side(name), 1.0) for name in names])
+def _of_view(fitted: FittedPerson, skeleton: Skeleton, q: Tensor) -> NDArray[np.float64]:
+    """(T, Q) factors on the deviations of coordinates (T, Q) by the fitted person's camera."""
+    pelvis = skeleton.body_names.index("pelvis")
+    kinematics, T_camera_world = Kinematics(skeleton), fitted.T_camera_world
+    parts = [kinematics.with_coordinates(part) for part in q.double().split(FRAMES_AT_ONCE)]
+    R, p = (
+        torch.cat([getattr(part, name)[:, pelvis] for part in parts]).numpy()
+        for name in ("R_ground_body", "p_ground_body")
+    )
+    R_camera_world, t = T_camera_world[:3, :3], T_camera_world[:3, 3]
+    return view_factors(skeleton.coordinate_names, R_camera_world @ R, p @ R_camera_world.T + t)
 
 
 def marker_windows(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:

@@ -26,6 +26,7 @@ from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observations import MID_HIP
 from biopose.reconstruction.observed_track import ObservedTrack, observe
+from biopose.reconstruction.seen_keypoints import at_body_points
 from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
@@ -141,6 +142,8 @@ def fit_people(
 
     def fit(number: int) -> tuple[Athlete, ObservedTrack, FittedMotion]:
         track, athlete = tracks[number], athletes[min(number, len(athletes) - 1)]
+        if models.mesh is not None:
+            track = at_body_points(track, camera, models.mesh, height_m=athlete.height_m)
         observed = observe(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
         found = _fitted(track, observed, athlete, camera, models, keypoint_skeleton, threads=threads, progress=advance)
         return athlete, *found

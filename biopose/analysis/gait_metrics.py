@@ -18,6 +18,7 @@ from biopose.analysis.gait_events import ALONG_VIEW_SD_S
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes, single_hidden_strikes
 from biopose.analysis.tables import Event, Metric
+from biopose.analysis.travel import travel_m
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
 ON_BELT = "On a treadmill the pelvis stays where it is: its way is not that of the feet."
@@ -286,11 +287,5 @@ def _speed(motion: Motion) -> Iterator[Metric]:
         return
     first, last = frames[0], frames[-1]
     duration_s = motion.time_s[last] - motion.time_s[first]
-    displacement_m, sd_m = (
-        np.array([values[f"pelvis_t{axis}"][[first, last]] for axis in "xz"])
-        for values in (motion.coordinates, motion.coordinate_sd)
-    )
-    way_m = displacement_m[:, 1] - displacement_m[:, 0]
-    length_m = float(np.hypot(*way_m))
-    variance_along = (sd_m**2).sum(axis=1) @ (way_m / length_m) ** 2 if length_m else np.nan
-    yield metric("mean_speed", length_m / duration_s, sd=float(np.sqrt(variance_along)) / duration_s)
+    length_m, sd_m = travel_m(motion, frames[[0, -1]])
+    yield metric("mean_speed", length_m / duration_s, sd=sd_m / duration_s)

@@ -57,6 +57,26 @@ class ImageMotion:
     along_view: bool
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """In which direction a trial is filmed.
+
+    Attributes:
+        along: (2,) x and z in the world of the horizontal direction in which the camera looks; of unit length.
+        focal_sd: standard deviation of the logarithm of its focal length.
+    """
+
+    along: FloatArray
+    focal_sd: float
+
+    @classmethod
+    def of(cls, T_camera_world: FloatArray, *, focal_sd: float) -> View | None:
+        """None of a view from above."""
+        along = T_camera_world[2, [0, 2]]
+        length = float(np.linalg.norm(along))
+        return None if length < LEAST_LEVEL else cls(along / length, focal_sd)
+
+
 def image_motion(trial: MeasuredTrial, center_of_mass_m: FloatArray) -> ImageMotion | None:
     """The motion in the image; None where the view is from above, or where the camera is not known.
 

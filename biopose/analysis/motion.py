@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side, body_points_m, feet_points_m
 from biopose.analysis.foot_motion import belt_velocities_m_s, foot_speeds_m_s
-from biopose.analysis.image_motion import image_motion
+from biopose.analysis.image_motion import View, image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.motion_summary import DISTRUST
@@ -48,6 +48,7 @@ class Motion:
         of_film: whether feet and centre of mass are as the image shows them.
         along_view: whether somebody travels along the camera's view rather than across it.
         foot_rise_along_view_m: of film, by side, (T,) as `ImageMotion` has it.
+        view: of film; None of markers, and from above.
         undetermined: by the name of a coordinate that has gaps, (T,) the frames whose markers do not determine it: it
             is interpolated there. Coordinates without gaps, and those that no frame determines, are not in it.
         points_m: by the names of `body_points_m`, (T, 3) of the centre of mass and of joint centres in the world, y up;
@@ -65,6 +66,7 @@ class Motion:
     world_unknown: str | None = None
     of_film: bool = False
     along_view: bool = False
+    view: View | None = None
     foot_rise_along_view_m: Mapping[Side, FloatArray] = field(default_factory=dict)
     undetermined: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     points_m: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -182,6 +184,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
         of_film=seen is not None,
         along_view=seen is not None and seen.along_view,
+        view=None if trial.camera is None else View.of(trial.camera[1], focal_sd=trial.camera[0].focal_sd),
         foot_rise_along_view_m=seen.foot_rise_along_view_m if seen else {},
         undetermined=undetermined,
         points_m=points_m,

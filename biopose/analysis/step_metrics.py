@@ -49,6 +49,7 @@ from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import Event, Metric
+from biopose.analysis.travel import travel_m, travel_sd_m
 
 CONTACTS: Mapping[str, Sequence[str]] = {
     "walk": (),
@@ -116,15 +117,9 @@ def stride_length_m(motion: Motion, start: Event, end: Event) -> Reading | None:
     ends = np.interp([start.time_s, end.time_s], motion.time_s, np.arange(len(motion))).round().astype(int)
     if not motion.trusted[ends].all():
         return None
-    way_m, sd_m = (
-        np.array([values[f"pelvis_t{axis}"][ends] for axis in "xz"])
-        for values in (motion.coordinates, motion.coordinate_sd)
-    )
-    along_m = way_m[:, 1] - way_m[:, 0]
-    length_m = float(np.hypot(*along_m))
-    variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
+    length_m, sd_m = travel_m(motion, ends)
     way_in_sd_m = length_m / (end.time_s - start.time_s) * np.hypot(start.sd_s or 0.0, end.sd_s or 0.0)
-    return Reading(length_m, float(np.sqrt(variance_m2 + way_in_sd_m**2)))
+    return Reading(length_m, float(np.hypot(sd_m, way_in_sd_m)))
 
 
 def _stride_lengths(motion: Motion, strides: Sequence[tuple[int, Event, Event]]) -> Values | str:
@@ -204,18 +199,12 @@ def _step_length(motion: Motion, step: Step, side: Side) -> Reading:
         heel_m = motion.points_m[f"heel_{own[0]}"] @ forward
         where_m, moving_m = read(motion, _at(motion, heel_m), event.time_s, event.sd_s or 0.0)
         ends_m.append(where_m)
-        root_sd_m = [
-            motion.coordinate_sd[f"pelvis_t{axis}"] * part for axis, part in zip("xz", forward[[0, 2]], strict=True)
-        ]
-        parts = [
-            moving_m,
-            *(
-                _at(motion, sd)(event.time_s)
-                for sd in (*root_sd_m, varying_sd_of_sum(motion, foot_reach_slopes(motion, own, "heel")))
-            ),
-        ]
-        variances.append(np.square(parts).sum())
-    return Reading(ends_m[1] - ends_m[0], float(np.sqrt(sum(variances))))
+        of_leg = _at(motion, varying_sd_of_sum(motion, foot_reach_slopes(motion, own, "heel")))
+        variances += [moving_m**2, of_leg(event.time_s) ** 2]
+    length_m, level = ends_m[1] - ends_m[0], forward[[0, 2]]
+    ends = np.searchsorted(motion.time_s, [step.before.time_s, step.strike.time_s]).clip(0, len(motion) - 1)
+    variances.append(travel_sd_m(motion, ends, length_m * level, level) ** 2)
+    return Reading(length_m, float(np.sqrt(sum(variances))))
 
 
 def _reach(motion: Motion, step: Step, side: Side, point: str) -> Reading:

@@ -1,8 +1,15 @@
-"""What a track does not show, in sentences for the report: parts out of view or hidden, a clip that is too short."""
+"""What a track does not show, in sentences for the report: parts out of view or hidden, too short a clip, leaps.
+
+A leap is a step of the trunk from one frame to the next that differs from those before and after by more than a body
+can do: it would ask for 60 heights/s² (about 100 m/s²) and as much against it one frame later. Frames are missing
+there, as where a video was cut or a camera stored too slowly, or another person is taken for the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+import numpy as np
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.tracking.tracks import PersonTrack
@@ -20,6 +27,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "right foot": ("right_heel", "right_big_toe"),
 }
 
+TRUNK = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("shoulder", "hip")]
+LEAP_PER_S2, LEAST_LEAP = 60.0, 0.06  # in heights of the person's box
+NOISE_FACTOR = 8.0  # of the steps' usual differences from those beside them
+BESIDE = 3  # steps before and after
+LONGEST_INTERVAL = 1.5  # of the usual one: over a longer one a person may go farther
+NAMED_LEAPS = 3
+
 
 def limits_of_view(track: PersonTrack) -> tuple[str, ...]:
     """Sentences for a person about what the track does not show; none where it shows all."""
@@ -36,7 +50,39 @@ def limits_of_view(track: PersonTrack) -> tuple[str, ...]:
     lost = int((~track.detected).sum())
     if lost:
         sentences.append(f"The person was not found in {lost} of {len(track)} frames: there the motion is filled in.")
+    if leaps := _leaps(track):
+        where = ", ".join(f"{track.time_s[frame]:.2f} s" for frame in leaps[:NAMED_LEAPS])
+        more = f" and {len(leaps) - NAMED_LEAPS} more times" if len(leaps) > NAMED_LEAPS else ""
+        sentences.append(
+            f"At {where}{more} the person is suddenly elsewhere: frames are missing there, or it is another person "
+            "from there on. Times, speeds and counts across it are wrong."
+        )
     return tuple(sentences)
+
+
+def _leaps(track: PersonTrack) -> list[int]:
+    """The frames before which the trunk leaps."""
+    if len(track) < 2 * BESIDE + 2:
+        return []
+    known = track.detected & (track.confidence[:, TRUNK] >= LEAST_CONFIDENCE).all(axis=1)
+    trunk_px = track.keypoints_px[:, TRUNK].mean(axis=1)
+    steps_px, interval_s = np.diff(trunk_px, axis=0), np.diff(track.time_s)
+    usual_s = float(np.median(interval_s))
+    steps_px[~(known[1:] & known[:-1]) | (interval_s > LONGEST_INTERVAL * usual_s)] = np.nan
+    heights_px = track.boxes_px[track.detected, 3] - track.boxes_px[track.detected, 1]
+    if not len(heights_px) or not np.isfinite(steps_px).any():
+        return []
+    lags = [lag for lag in range(-BESIDE, BESIDE + 1) if lag]
+    padded = np.pad(steps_px, ((BESIDE, BESIDE), (0, 0)), constant_values=np.nan)
+    beside = np.stack([padded[BESIDE + lag : BESIDE + lag + len(steps_px)] for lag in lags])
+    enough = np.isfinite(beside[..., 0]).sum(axis=0) >= BESIDE
+    expected = np.full_like(steps_px, np.nan)
+    expected[enough] = np.nanmedian(beside[:, enough], axis=0)
+    differs = np.linalg.norm(steps_px - expected, axis=1) / float(np.median(heights_px))
+    if not np.isfinite(differs).any():
+        return []
+    least = max(LEAP_PER_S2 * usual_s**2, LEAST_LEAP, NOISE_FACTOR * float(np.nanmedian(differs)))
+    return (np.flatnonzero(np.nan_to_num(differs) > least) + 1).tolist()
 
 
 def _hidden_share(track: PersonTrack, part: str) -> float:

@@ -8,9 +8,11 @@ import pytest
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.gait_events import OFF_LATER_S
 from biopose.analysis.gait_metrics import ALONG_VIEW, ON_BELT
+from biopose.analysis.image_motion import View
 from biopose.analysis.motion import Motion
 from biopose.analysis.step_metrics import NO_LEG_SPRING, leg_stiffness
 from biopose.analysis.tables import CycleMetric, Metric
+from biopose.analysis.travel import ACROSS_SD, ALONG_SD
 from biopose.analysis.trial_analysis import analyse_motion, flights_of
 from tests.analysis.motions import (
     HEEL_RISES_S,
@@ -152,6 +154,22 @@ def test_a_step_is_as_sure_as_the_pelvis_and_the_legs_angles() -> None:
     by_hips = metrics_of(replace(one, coordinate_sd=none | hips), "walk")["step_length", "right"].sd
     assert by_hips == pytest.approx(np.sqrt(2) * 0.8 * np.radians(2.0), rel=0.25)  # hips 0.9 m up, heels sinking
     assert metrics_of(one, "walk")["step_length", "right"].sd is None
+
+
+@pytest.mark.parametrize(
+    ("along", "focal_sd", "share"),
+    [((0.6, 0.8), 0.0, ALONG_SD), ((0.6, 0.8), 0.25, np.hypot(ALONG_SD, 0.25)), ((-0.8, 0.6), 0.25, ACROSS_SD)],
+    ids=["along the view", "with an unknown lens", "across"],
+)
+def test_a_way_on_film_is_as_sure_as_its_scale(along: tuple[float, float], focal_sd: float, share: float) -> None:
+    filmed = replace(walker(), of_film=True, view=View(np.array(along), focal_sd))  # the way is (0.6, 0.8)
+    speed = metrics_of(filmed, "walk")["mean_speed", "none"]
+    assert speed.value is not None
+    assert speed.sd == pytest.approx(share * speed.value, rel=1e-6)
+    stride = metrics_of(filmed, "walk")["stride_length", "left"]
+    assert stride.value is not None
+    assert stride.sd is not None
+    assert share * stride.value <= stride.sd < share * stride.value + 0.05  # the events' errors
 
 
 def test_steps_on_a_treadmill_have_no_length() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from biopose.body.anny import Body
+from biopose.body.keypoint_displacements import displacements
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
+from biopose.body.segment_body import SEGMENTS
 from biopose.body.subject import BodyWithSkeleton
 from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -20,7 +23,7 @@ from biopose.reconstruction.unseen_coordinates import held_note, with_unseen_at_
 from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
-from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.kinematics import FRAMES_AT_ONCE, Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 
@@ -74,6 +77,7 @@ def solve_person(
     q = torch.from_numpy(values)
     keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
     keypoints_m = keypoints.markers_over_time(q).numpy()
+    seen_m = keypoints_m + _displacements_m(fitted, keypoints, q) if fitted.motion.is_from_mesh else keypoints_m
     markers_m = Kinematics(person.skeleton).markers_over_time(q).numpy()
     return PersonMeasurement(
         track=track,
@@ -87,7 +91,7 @@ def solve_person(
         markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
         keypoints_m=keypoints_m,
         contact=fitted.contact,
-        quality=_quality(track, fitted.camera, keypoints_m, fitted.T_camera_world),
+        quality=_quality(track, fitted.camera, seen_m, fitted.T_camera_world),
         notes=notes,
         refinement=fitted.motion.refinement,
     )
@@ -102,10 +106,17 @@ def inverse_kinematics_of(
     return fill_gaps(np.nan_to_num(values), ~np.isnan(values), markers.time_s)
 
 
+def _displacements_m(fitted: FittedPerson, keypoints: Kinematics, q: Tensor) -> NDArray[np.float64]:
+    """(T, 26, 3) where the network sees the keypoints, from the body's points, for coordinates (T, Q)."""
+    bodies = [keypoints.skeleton.body_names.index(segment) for segment in SEGMENTS]
+    parts = [keypoints.with_coordinates(part).R_ground_body[:, bodies] for part in q.split(FRAMES_AT_ONCE)]
+    return fitted.athlete.height_m * torch.cat([displacements(R) for R in parts]).numpy()
+
+
 def _quality(
     track: PersonTrack, camera: Camera, keypoints_m: NDArray[np.float64], T_camera_world: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Per-frame metrics; see `PersonMeasurement.quality`."""
+    """Per-frame metrics, of keypoints (T, 26, 3) where they are seen; see `PersonMeasurement.quality`."""
     in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
     error_px = reprojection_errors_px(track, camera, in_camera)
     known = ~np.isnan(error_px)

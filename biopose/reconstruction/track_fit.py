@@ -24,6 +24,8 @@ from biopose.reconstruction.windows import cross_faded, windows_of
 from biopose.skeleton.scaling import scaled_geometry
 from biopose.skeleton.threads import in_threads, one_torch_thread
 
+LIFTED_STARTS = ("lifted", "depth reversed")
+
 
 @dataclass(frozen=True, eq=False)
 class FittedMotion:
@@ -44,6 +46,11 @@ class FittedMotion:
     focal_factor: float
     starts: tuple[str, ...]
     refinement: RefinementGain | None = None
+
+    @property
+    def is_from_mesh(self) -> bool:
+        """Whether it began at MQ-HMR's mesh; its keypoints then are the body's points, not where they are seen."""
+        return not set(self.starts) & {*LIFTED_STARTS}
 
 
 def fit_track(
@@ -112,7 +119,7 @@ def _starts(
     unobserved = ~(observed.weight[window] > 0).any(-1)
     reversed_m = (as_lifted @ R_view * depth) @ R_view.mT
     starts = []
-    for name, keypoints in (("lifted", as_lifted), ("depth reversed", reversed_m)):
+    for name, keypoints in zip(LIFTED_STARTS, (as_lifted, reversed_m), strict=True):
         root = root_position_m(keypoints, observed.rays[window], person.weight[window], time_s[window])
         world = (keypoints.double() + root[:, None]) @ R_camera_world.double()
         if not unobserved.all():

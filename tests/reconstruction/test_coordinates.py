@@ -1,10 +1,14 @@
 """From a fitted motion to a measurement: the same angles again, in the world asked for, with a quality per frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from biopose.body.anny import Body
+from biopose.body.keypoint_displacements import displacements
+from biopose.body.segment_body import SEGMENTS
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
 from biopose.neurik.network import new_neurik
@@ -72,6 +76,31 @@ def measurement_of(body: Body, usual: BodyWithSkeleton, track: PersonTrack) -> P
 def measurement(body: Body, usual: BodyWithSkeleton) -> PersonMeasurement:
     time_s = frame_times(FRAMES)
     return measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP))
+
+
+@needs_body_asset
+def test_a_fit_from_the_mesh_is_compared_with_where_keypoints_are_seen(body: Body, usual: BodyWithSkeleton) -> None:
+    time_s = frame_times(3)
+    fitted = fitted_motion(usual, track_of(swinging(time_s), time_s))
+    on_points = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
+    q = torch.from_numpy(on_points.coordinates.values)
+    bodies = [full_body().body_names.index(segment) for segment in SEGMENTS]
+    R = Kinematics(full_body()).with_scales(torch.from_numpy(usual.body_scales)).with_coordinates(q).R_ground_body
+    seen_m = on_points.keypoints_m + 1.75 * displacements(R[:, bodies]).numpy()
+    in_camera = torch.from_numpy(seen_m @ world()[:3, :3].T + world()[:3, 3])
+    displaced = np.abs(seen_m - on_points.keypoints_m).max(axis=-1) > 0
+    seen = replace(
+        fitted.track, keypoints_px=CAMERA.project(in_camera).numpy(), confidence=np.where(displaced, 0.9, 0.0)
+    )
+    errors = {}
+    for start in ("given", "lifted"):
+        motion = replace(fitted.motion, starts=(start,))
+        person = solve_person(
+            replace(fitted, track=seen, motion=motion), body=body, skeleton=full_body(), cutoff_hz=12.0
+        )
+        errors[start] = person.quality["reprojection_px"].max()
+    assert errors["given"] < 0.01
+    assert errors["lifted"] > 1.5
 
 
 @needs_body_asset

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from biopose.body.keypoint_displacements import displacements
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.segment_body import SEGMENTS
-from biopose.reconstruction.seen_keypoints import at_body_points, displacements
+from biopose.reconstruction.seen_keypoints import at_body_points
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.stature import model_height_m
 from biopose.tracking.tracks import PersonTrack

@@ -62,20 +62,20 @@ def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) ->
 
 
 def unseen_ground_notes(people: Sequence[Footing], ground: Ground) -> dict[int, tuple[str, ...]]:
-    """Sentences for each person whose feet are below the ground for STANDS_S: where they land is not seen.
+    """Sentences for each person who falls below the ground for STANDS_S, so that where they land is not seen.
 
     Args:
         people: who was measured in one clip.
         ground: the lowest level on which somebody stands.
 
     Returns:
-        By the person's number; nobody whose feet stay above it.
+        By the person's number; nobody whose feet stay above it, or rest: of other heights, see `floor_notes`.
     """
     notes: dict[int, tuple[str, ...]] = {}
     for person in people:
         contacts = person.contacts
         below_m = ground.height_m - (contacts.points_m @ ground.up_camera).max(axis=1)
-        sinks = below_m > LEAST_STEP_M
+        sinks = (below_m > LEAST_STEP_M) & ~contacts.there.any(axis=1)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], sinks, [False]]))).reshape(-1, 2)
         lasting = [slice(a, b) for a, b in edges if contacts.time_s[b - 1] - contacts.time_s[a] >= STANDS_S]
         if lasting:

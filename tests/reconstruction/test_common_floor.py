@@ -63,5 +63,7 @@ def test_whose_feet_fall_below_all_levels_is_told_that_the_ground_is_not_seen() 
     (sentence,) = unseen_ground_notes([falls], ground)[3]
     assert sentence.startswith("From 0.67 s on both feet of person 3 are up to 0.39 m below every level")
     assert not unseen_ground_notes([falls], replace(ground, height_m=-CAMERA_HEIGHT_M))
+    rests = replace(falls, contacts=replace(falls.contacts, weights=np.ones((48, 4))))
+    assert not unseen_ground_notes([rests], ground)
     points[:, :2, 1] = CAMERA_HEIGHT_M - 0.4  # one foot stays on it
     assert not unseen_ground_notes([falls], ground)

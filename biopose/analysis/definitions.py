@@ -174,8 +174,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "vertical_oscillation": Definition(
         "m",
-        "Greatest less least height of the centre of mass within a stride, over the line between its heights at the "
-        "stride's ends, the median of both sides' strides.",
+        "Greatest less least height of the centre of mass within a stride, from film over the line between its heights "
+        "at the stride's ends, the median of both sides' strides.",
         NOVACHECK,
         events=STEPS,
     ),

@@ -290,17 +290,17 @@ def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]
 def oscillation_m(motion: Motion, start: Event, end: Event) -> float | None:
     """How far the centre of mass moves vertically between two events; None where it is not known throughout.
 
-    About the line between its heights at both, so that ground that rises, or an error of the vertical, adds nothing; of
-    film in the world, since in the image who comes nearer sinks, or rises.
+    Of film in the world, since in the image who comes nearer sinks, or rises; and about the line between its heights at
+    both events, so that an error of the vertical adds nothing.
     """
     frames = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
     if not frames.any() or not (motion.trusted & ~motion.body_undetermined)[frames].all():
         return None
-    body_m = motion.points_m[CENTER_OF_MASS] if motion.of_film else motion.center_of_mass_m
-    time_s, height_m = motion.time_s[frames], body_m[frames, 1]
-    ends_s = [start.time_s, end.time_s]
-    line_m = np.interp(time_s, ends_s, np.interp(ends_s, motion.time_s, body_m[:, 1]))
-    return float(np.ptp(height_m - line_m))
+    if not motion.of_film:
+        return float(np.ptp(motion.center_of_mass_m[frames, 1]))
+    height_m, ends_s = motion.points_m[CENTER_OF_MASS][:, 1], [start.time_s, end.time_s]
+    line_m = np.interp(motion.time_s[frames], ends_s, np.interp(ends_s, motion.time_s, height_m))
+    return float(np.ptp(height_m[frames] - line_m))
 
 
 def oscillation_sd_m(motion: Motion, oscillation: float) -> float:

@@ -223,6 +223,21 @@ def test_a_jump_in_which_nobody_is_seen_for_a_while_is_null_with_the_frames() ->
         assert "The person is not seen in frames 135 to 155: " in str(metrics[name, "none"].reason)
 
 
+def test_a_jump_no_frame_of_which_is_to_be_trusted_is_null_with_the_reason() -> None:
+    """As of somebody who walks out of the picture; a frame in the air that is trusted is enough."""
+    one = jump()
+    quality = np.where((one.time_s > 0.9) & (one.time_s < 1.6), 0.2, 1.0)
+    unsure = replace(one, frame_quality=one.frame_quality | {"quality": quality})
+    assert ("jump_count", "none") not in metrics_of(unsure, "other")
+    metrics = metrics_of(unsure, "countermovement_jump")
+    for name in ("jump_count", "jump_height"):
+        assert metrics[name, "none"].value is None
+        assert "no frame there is to be trusted" in str(metrics[name, "none"].reason)
+    quality[125] = 1.0
+    seen = replace(one, frame_quality=one.frame_quality | {"quality": quality})
+    assert value(metrics_of(seen, "other"), "jump_count") == 1
+
+
 def test_a_gap_away_from_a_jump_leaves_its_height_and_hides_how_many_there_are() -> None:
     metrics = metrics_of(jump_with_a_gap(2.195, 2.505), "countermovement_jump")
     assert value(metrics, "jump_height") == value(metrics_of(jump(), "countermovement_jump"), "jump_height")

@@ -22,8 +22,9 @@ from biopose.camera.ground import STANDS_S, Contacts, Ground, Vertical, ground_f
 from biopose.camera.ground_levels import LEAST_STEP_M
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
-FLOORS_APART_M = 0.2  # less is within the error of depth
-VERTICAL_SDS = 2.5  # likewise of what the vertical's error makes of the distance between people
+APART_SDS = 2.5  # of the difference between two floors' heights
+FLOOR_SD_M = 0.04  # of a floor's height: the points on the feet
+SCALE_SD = 0.03  # likewise, of the camera's height over it: the scale of a person of the right height
 LEAST_CAMERA_HEIGHT_M = 0.3  # over both floors; below it a floor's height says nothing about a person's
 UP_SD_DEG = 0.1  # up is known: it is that of all people
 
@@ -121,9 +122,11 @@ class _Floor:
 
 
 def _are_apart(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:
-    """Whether two floors differ by more than the errors of depth and of the vertical explain."""
-    of_vertical_m = VERTICAL_SDS * vertical.height_sd_m(floor.centre_m - first.centre_m)
-    return abs(floor.height_m - first.height_m) > float(np.hypot(FLOORS_APART_M, of_vertical_m))
+    """Whether two floors differ by more than the errors of feet, scale and vertical explain."""
+    of_scale_m = SCALE_SD * np.array([first.height_m, floor.height_m])
+    of_vertical_m = vertical.height_sd_m(floor.centre_m - first.centre_m)
+    sd_m = float(np.linalg.norm([FLOOR_SD_M, FLOOR_SD_M, *of_scale_m, of_vertical_m]))
+    return abs(floor.height_m - first.height_m) > APART_SDS * sd_m
 
 
 def _are_exchanged(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:

@@ -23,8 +23,7 @@ def share_heaps() -> None:
     """Have all threads allocate from two heaps that keep what is freed, unless the environment states other numbers.
 
     Each heap keeps what is freed in it, and glibc makes as many as eight a core: 45 MB more for a short clip. What a
-    network's pass frees, the next one takes: returned to the system in between, its pages cost a twentieth of all
-    processor time.
+    network's pass frees, the next one takes: returned to the system in between, its pages are zeroed again each time.
     """
     mallopt = _of_glibc("mallopt")
     for (variable, parameter), value in ({_M_ARENA_MAX: MOST_HEAPS} | _OF_GROWTH).items():

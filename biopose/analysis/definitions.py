@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
 
-from biopose.analysis.definition import Definition
+from biopose.analysis.definition import EACH_SIDE, WHOLE_BODY, Definition, Side
 from biopose.analysis.swing_definitions import SWING_DEFINITIONS
 from biopose.analysis.tables import Metric
-
-Side = Literal["left", "right", "none"]
 
 LINTHORNE = "Linthorne 2001, Am J Phys 69:1198"
 PERRY = "Perry & Burnfield 2010, Gait Analysis, 2nd ed."
@@ -44,8 +41,12 @@ BOX_LANDING = ("box_take_off", "landing")
 def _of_joint(joint: str) -> dict[str, Definition]:
     trusted = "over the frames that can be trusted"
     return {
-        f"{joint}_peak": Definition("deg", f"Greatest {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL),
-        f"{joint}_range": Definition("deg", f"Greatest less least {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL),
+        f"{joint}_peak": Definition(
+            "deg", f"Greatest {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL, sides=EACH_SIDE
+        ),
+        f"{joint}_range": Definition(
+            "deg", f"Greatest less least {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL, sides=EACH_SIDE
+        ),
     }
 
 
@@ -54,7 +55,7 @@ def _landing_error(number: int, meaning: str) -> Definition:
     scored = (
         f"1 where, after the landing off a box, {meaning}, else 0; item {number} of the Landing Error Scoring System."
     )
-    return Definition("1", scored, PADUA, "lower", BOX_LANDING)
+    return Definition("1", scored, PADUA, "lower", BOX_LANDING, EACH_SIDE)
 
 
 DEFINITIONS: Mapping[str, Definition] = {
@@ -100,6 +101,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Greatest knee flexion in the second after the longest jump's landing, or up to the next take-off.",
         HEWETT,
         events=FLIGHT,
+        sides=EACH_SIDE,
     ),
     "contact_time": Definition(
         "s",
@@ -107,6 +109,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "the air; of a drop jump from the landing off the box to take-off.",
         f"{PERRY}; {NOVACHECK}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
         events=CONTACT,
+        sides=(*EACH_SIDE, *WHOLE_BODY),
     ),
     "reactive_strength_index": Definition(
         "m/s",
@@ -120,6 +123,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Contact time over stride time, of a side's medians; above 0.5 in walking, below it in running.",
         ALEXANDER,
         events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "squat_depth": Definition(
         "deg",
@@ -139,12 +143,14 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Swing: from foot off to the same foot's next strike, within a stride, a side's median.",
         PERRY,
         events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "stride_length": Definition(
         "m",
         "The pelvis's horizontal way from a foot strike to the same foot's next; none on a treadmill.",
         PERRY,
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "stride_time": Definition(
         "s",
@@ -152,6 +158,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "never stand together.",
         f"{PERRY}; {NOVACHECK}",
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "cadence": Definition(
         "steps/min", "Two steps in each stride time, averaged over the sides.", WHITTLE, events=STEPS
@@ -165,12 +172,14 @@ DEFINITIONS: Mapping[str, Definition] = {
         "pelvis faces, a side's median; the side is that of the foot ahead; none on a treadmill.",
         WHITTLE,
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "double_support": Definition(
         "1",
         "Share of a side's stride in which both feet are on the ground, of both such phases, the median, in walking.",
         PERRY,
         events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "vertical_oscillation": Definition(
         "m",
@@ -185,6 +194,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "faces, a side's median.",
         f"{HEIDERSCHEIT}, of the heel",
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "touch_down_distance": Definition(
         "m",
@@ -192,6 +202,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "where the pelvis faces, a side's median.",
         "Hunter et al. 2005, J Appl Biomech 21:31",
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "shank_angle_at_contact": Definition(
         "deg",
@@ -199,6 +210,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "positive with the ankle ahead of the knee.",
         WINTER,
         events=STEPS,
+        sides=EACH_SIDE,
     ),
     "leg_stiffness": Definition(
         "N/m/kg",
@@ -207,6 +219,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "N/m.",
         MORIN,
         events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "step_frequency": Definition("steps/s", "Cadence in steps a second, in sprinting.", NOVACHECK, events=STEPS),
     "countermovement_depth": Definition(
@@ -271,18 +284,35 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Greatest angle between thigh and shank in the pelvis's frontal plane in squats, over the frames that can be "
         "trusted; positive with the knee medial.",
         MUNRO,
+        sides=EACH_SIDE,
     ),
     "knee_flexion_at_contact": Definition(
-        "deg", "Knee flexion when the foot meets the ground in the landing off a box.", HEWETT, events=BOX_LANDING
+        "deg",
+        "Knee flexion when the foot meets the ground in the landing off a box.",
+        HEWETT,
+        events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "knee_flexion_drop_landing_peak": Definition(
-        "deg", "Greatest knee flexion after the landing off a box, up to the next take-off.", HEWETT, events=BOX_LANDING
+        "deg",
+        "Greatest knee flexion after the landing off a box, up to the next take-off.",
+        HEWETT,
+        events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "hip_adduction_at_contact": Definition(
-        "deg", "Hip adduction when the foot meets the ground in the landing off a box.", HEWETT, events=BOX_LANDING
+        "deg",
+        "Hip adduction when the foot meets the ground in the landing off a box.",
+        HEWETT,
+        events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "hip_adduction_at_peak_knee_flexion": Definition(
-        "deg", "Hip adduction at the greatest knee flexion after the landing off a box.", HEWETT, events=BOX_LANDING
+        "deg",
+        "Hip adduction at the greatest knee flexion after the landing off a box.",
+        HEWETT,
+        events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "knee_frontal_angle_at_contact": Definition(
         "deg",
@@ -290,6 +320,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "a box; positive with the knee medial.",
         MUNRO,
         events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "knee_frontal_angle_at_peak_knee_flexion": Definition(
         "deg",
@@ -297,6 +328,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "off a box; positive with the knee medial.",
         MUNRO,
         events=BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     "landing_error_knee_flexion_contact": _landing_error(1, "the knee is flexed by 30 degrees or less at contact"),
     "landing_error_heel_first": _landing_error(4, "the heel is not higher than the toes at contact"),
@@ -322,6 +354,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         PADUA,
         "lower",
         BOX_LANDING,
+        sides=EACH_SIDE,
     ),
     **SWING_DEFINITIONS,
 }

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.angle_errors import person_sd_of_sum, sd_of_sum, varying_sd_of_sum
-from biopose.analysis.definitions import Side, metric, unknown_metric
+from biopose.analysis.definition import Side
+from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.motion import Motion, runs
 from biopose.analysis.sampled_extremes import MOST_BIAS_SD, sampled_extremes, sd_of_extreme
 from biopose.analysis.tables import Metric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from biopose.analysis.definition import Definition
+from biopose.analysis.definition import EACH_SIDE, Definition
 
 ESCAMILLA = "Escamilla et al. 1998, J Appl Biomech 14:1"
 DILLMAN = "Dillman et al. 1993, J Orthop Sports Phys Ther 18:402"
@@ -25,16 +25,25 @@ def _turning(name: str, meaning: str, source: str) -> dict[str, Definition]:
     what = f"{meaning}, its greatest rate from the stride foot's contact to 0.1 s after release"
     events = (*CONTACT, *RELEASE)
     return {
-        f"{name}_velocity_peak": Definition("deg/s", f"{what}.", source, events=events),
+        f"{name}_velocity_peak": Definition("deg/s", f"{what}.", source, events=events, sides=EACH_SIDE),
         f"{name}_velocity_peak_time": Definition(
-            "s", f"When that rate is reached, from release on; negative before it. {meaning}.", PUTNAM, events=events
+            "s",
+            f"When that rate is reached, from release on; negative before it. {meaning}.",
+            PUTNAM,
+            events=events,
+            sides=EACH_SIDE,
         ),
     }
 
 
 SWING_DEFINITIONS: Mapping[str, Definition] = {
     "wrist_speed_peak": Definition(
-        "m/s", "Greatest speed of the throwing arm's wrist centre, at release.", ESCAMILLA, "higher", RELEASE
+        "m/s",
+        "Greatest speed of the throwing arm's wrist centre, at release.",
+        ESCAMILLA,
+        "higher",
+        RELEASE,
+        sides=EACH_SIDE,
     ),
     "hip_shoulder_separation_at_contact": Definition(
         "deg",
@@ -42,21 +51,31 @@ SWING_DEFINITIONS: Mapping[str, Definition] = {
         "about the vertical, at the stride foot's contact of a throw.",
         STODDEN,
         events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "hip_shoulder_separation_peak": Definition(
         "deg",
         "Greatest separation of hips and shoulders from the stride foot's contact to release, as at contact.",
         STODDEN,
         events=(*CONTACT, *RELEASE),
+        sides=EACH_SIDE,
     ),
     "throw_stride_length": Definition(
-        "m", "Level distance between the ankles' centres at the stride foot's contact.", ESCAMILLA, events=CONTACT
+        "m",
+        "Level distance between the ankles' centres at the stride foot's contact.",
+        ESCAMILLA,
+        events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "lead_knee_flexion_at_contact": Definition(
-        "deg", "Flexion of the stride leg's knee at its foot's contact in a throw.", ESCAMILLA, events=CONTACT
+        "deg",
+        "Flexion of the stride leg's knee at its foot's contact in a throw.",
+        ESCAMILLA,
+        events=CONTACT,
+        sides=EACH_SIDE,
     ),
     "lead_knee_flexion_at_release": Definition(
-        "deg", "Flexion of the stride leg's knee at release.", ESCAMILLA, events=RELEASE
+        "deg", "Flexion of the stride leg's knee at release.", ESCAMILLA, events=RELEASE, sides=EACH_SIDE
     ),
     "shoulder_external_rotation_peak": Definition(
         "deg",
@@ -64,6 +83,7 @@ SWING_DEFINITIONS: Mapping[str, Definition] = {
         "with it upwards.",
         DILLMAN,
         events=ARM_COCKED,
+        sides=EACH_SIDE,
     ),
     **_turning("pelvis_rotation", "Turning of the line of the hips' centres towards the target", STODDEN),
     **_turning("trunk_rotation", "Turning of the line of the shoulders' centres towards the target", STODDEN),
@@ -75,23 +95,27 @@ SWING_DEFINITIONS: Mapping[str, Definition] = {
         LEES,
         "higher",
         BALL,
+        sides=EACH_SIDE,
     ),
     "knee_extension_velocity_peak": Definition(
         "deg/s",
         "Greatest rate of the kicking leg's knee extension in the half second up to 0.05 s after the ball's strike.",
         LEES,
         events=BALL,
+        sides=EACH_SIDE,
     ),
     "kick_hip_flexion_peak": Definition(
         "deg",
         "Greatest hip flexion of the kicking leg in the half second up to the ball's strike.",
         LEES,
         events=BALL,
+        sides=EACH_SIDE,
     ),
     "kick_hip_flexion_range": Definition(
         "deg",
         "Greatest less least hip flexion of the kicking leg in the half second up to the ball's strike.",
         LEES,
         events=BALL,
+        sides=EACH_SIDE,
     ),
 }

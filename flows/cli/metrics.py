@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @as_json
 def metrics(name: str | None, json_: bool) -> None:
-    """What each metric means: its unit, definition, source, and which direction is better, where there is one.
+    """What each metric means: its unit, sides, definition, source, and which direction is better, where there is one.
 
     Events are listed after the metrics, with the method by which they are found in kinematics.
 
@@ -62,7 +62,6 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     """Name, unit and meaning, then whatever else its definition states."""
     name = entry.get("metric") or entry["event"]
     unit = "event" if "event" in entry else "a count or share" if entry["unit"] == "1" else entry["unit"]
-    others = {key: entry[key] for key in ("source", "better", "events") if entry[key]}
-    if "events" in others:
-        others["events"] = ", ".join(others["events"])
+    others = {key: entry[key] for key in ("source", "better") if entry[key]}
+    others |= {key: ", ".join(entry[key]) for key in ("events", "sides") if entry.get(key)}
     return [f"{name} ({unit})", f"    {entry['meaning']}", *(f"    {k}: {v}" for k, v in others.items())]

@@ -8,6 +8,7 @@ import pytest
 
 from biopose.analysis.body_geometry import ankle_slopes, shoulder_external_rotation_deg, shoulder_rotation_slopes
 from biopose.analysis.body_points import SIDES, Side, body_points_m
+from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.motion import Motion
 from biopose.analysis.sampled_extremes import SMOOTH_S
 from biopose.analysis.tables import Event, Metric
@@ -90,6 +91,7 @@ def throw(
 def analysed(one: Motion, activity: str) -> tuple[dict[str, Event], dict[str, Metric]]:
     """Events and metrics of the activity by name; each is there once."""
     events, metrics = analyse_motion(one, activity=activity)
+    assert all(metric.side in DEFINITIONS[metric.metric].sides for metric in metrics if metric.value is not None)
     return {event.event: event for event in events}, {metric.metric: metric for metric in metrics}
 
 

@@ -40,6 +40,15 @@ def test_a_metric_names_the_events_that_it_rests_on() -> None:
     assert "events" not in run("trunk_lean_peak").stdout
 
 
+def test_a_metric_has_the_sides_of_which_it_is_known() -> None:
+    """`tests.analysis.metric_values` holds them against those that are measured."""
+    assert "    sides: left, right" in run("wrist_speed_peak").stdout.splitlines()
+    assert (
+        "    sides: left, right, none" in run("contact_time").stdout.splitlines()
+    )  # a drop jump's is the whole body's
+    assert "    sides: none" in run("cadence").stdout.splitlines()
+
+
 def test_events_have_a_meaning_and_the_method_by_which_they_are_found() -> None:
     assert {event for one in DEFINITIONS.values() for event in one.events} <= EVENT_DEFINITIONS.keys()
     assert {*EXTREMES, "stride_foot_contact", "take_off", "landing", "box_take_off"} <= EVENT_DEFINITIONS.keys()

@@ -12,7 +12,7 @@ from biopose.body.segment_body import SEGMENTS
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
 from biopose.neurik.network import new_neurik
-from biopose.reconstruction.coordinates import _continuous, _inside_limits, solve_person
+from biopose.reconstruction.coordinates import CONSTANT_SHARE, LARGER_SHARE, _continuous, _inside_limits, solve_person
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson, person_of
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
@@ -214,7 +214,8 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     np.testing.assert_array_equal(one.coordinate_sd, np.hypot(sd, of_frames))
     assert one.constant_sd is not None
     angles = ~np.isnan(one.constant_sd)  # translations have none
-    np.testing.assert_allclose((one.constant_sd**2 - of_frames**2)[angles], sd.min(axis=0)[angles] ** 2 / 2)
+    shares = np.array([LARGER_SHARE.get(name, CONSTANT_SHARE) for name in names])
+    np.testing.assert_allclose((one.constant_sd**2 - of_frames**2)[angles], (shares * sd.min(axis=0) ** 2)[angles])
     assert one.coordinate_sd is not None
     assert (one.constant_sd < one.coordinate_sd.min(axis=0))[angles].all()  # every frame has an error that varies
     knee = full_body().coordinate_names.index("knee_angle_r")

@@ -163,7 +163,9 @@ def fit_people(
     ground = _ground(footings, fits[0][2])
     T = _world(ground, fits[0][2], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
-    of_floor = floor_notes(footings, vertical=_vertical(footings, [fit[2] for fit in fits])) if stands else {}
+    of_floor: dict[int, tuple[str, ...]] = {}
+    if stands and len(fits) > 1:
+        of_floor = floor_notes(footings, vertical=_vertical(footings, [fit[2] for fit in fits]))
     unseen = unseen_ground_notes(footings, ground) if stands else {}
     return [
         FittedPerson(

@@ -23,13 +23,12 @@ from biopose.io.files import written_whole
 from biopose.outputs.file_names import PICTURES
 from tasks.audit import AuditLog, People
 from tasks.consent_record import ConsentRecord
-from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.golden import GoldenSet
 from tasks.quarantine import Quarantined, read_record
 from tasks.ray_folder import ended_sessions
 from tasks.release_offsets import renew_offsets
-from tasks.retention import intermediates
+from tasks.retention import intermediates, used_intermediates
 from tasks.settings import OWNER_ALONE, Settings
 from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
@@ -264,13 +263,7 @@ def _intermediates(settings: Settings, *, without: Collection[Path]) -> Iterator
         settings: of the home.
         without: the folders of the runs whose intermediates are not kept, absolute or relative to home.
     """
-    dropped = {settings.home / folder for folder in without}
-    kept = {
-        name
-        for done in (settings.artifacts / "trials").rglob(DONE)
-        if done.parent not in dropped
-        for name in made_from(done)
-    }
+    kept = used_intermediates(settings, without={settings.home / folder for folder in without})
     return (path for path in intermediates(settings) if f"{path.parent.name}/{path.name}" not in kept)
 
 

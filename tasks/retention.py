@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,21 +173,28 @@ def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, no
         for path in folders
         if _last_written_s(path) < min(old_s, replaced_s.get(path.parent.relative_to(trials).as_posix(), 0.0))
     ]
-    of_runs = [pair for run in _old_runs(connection, settings, now_s) for pair in _files_of(settings, run)]
-    return [*of_runs, *((path, "unloaded run") for path in unloaded)]
+    runs = {settings.home / run.folder: run.is_deleted for run in _old_runs(connection, settings, now_s)}
+    there = {folder: "deleted run" if is_deleted else "old run" for folder, is_deleted in runs.items() if folder.is_dir()}
+    dones = [done for folder, kind in there.items() if kind == "deleted run" and (done := folder / DONE).is_file()]
+    if made := {name for done in dones for name in made_from(done)}:
+        made -= used_intermediates(settings, without=there)
+    of_deleted = [path for name in sorted(made) if (path := settings.artifacts / name).exists()]
+    return [
+        *there.items(),
+        *((path, "deleted run") for path in of_deleted),
+        *((path, "unloaded run") for path in unloaded),
+    ]
 
 
-def _files_of(settings: Settings, run: OldRun) -> list[tuple[Path, str]]:
-    """A run's folder and, of a deleted trial, the intermediates that no other run was made from."""
-    folder, kind = settings.home / run.folder, "deleted run" if run.is_deleted else "old run"
-    if not folder.is_dir():
-        return []
-    made = set(made_from(folder / DONE)) if run.is_deleted and (folder / DONE).is_file() else set()
-    if made:
-        others = (settings.artifacts / "trials").rglob(DONE)
-        made -= {name for done in others if done.parent != folder for name in made_from(done)}
-    paths = (path for name in sorted(made) if (path := settings.artifacts / name).exists())
-    return [(folder, kind), *((path, "deleted run") for path in paths)]
+def used_intermediates(settings: Settings, *, without: Collection[Path]) -> set[str]:
+    """The intermediates, relative to the folder of artifacts, that runs were made from.
+
+    Args:
+        settings: of the home.
+        without: the folders of runs that do not count.
+    """
+    dones = (done for done in (settings.artifacts / "trials").rglob(DONE) if done.parent not in without)
+    return {name for done in dones for name in made_from(done)}
 
 
 def _leftovers(settings: Settings) -> Iterator[Path]:

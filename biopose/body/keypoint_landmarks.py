@@ -26,6 +26,8 @@ network's lengths stand to each other as in these images, not as between anatomi
 (drawn 0.87, anatomical 0.72), foot to shank 0.51 (0.49, 0.61), shoulders below the neck by 0.13 of the trunk (0.16,
 0.04).
 
+What is seen of shoulders, hips and neck also turns with a neighbouring segment: `keypoint_displacements`.
+
 Nose tip, eyes and ears are the mean over 50 drawn shapes of points of the mesh (`biopose.body.keypoints`), since the
 drawn face is a poor one. `keypoint_locations` computes all of them from bodies again, to 3 mm.
 """

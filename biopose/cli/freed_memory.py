@@ -8,16 +8,27 @@ import sys
 from collections.abc import Callable
 
 MOST_HEAPS = 2
-_M_ARENA_MAX = -8  # of mallopt
+KEPT_BYTES = 256 << 20  # of freed memory at a heap's end
+GROWTH_BYTES = 32 << 20  # of a heap at a time; larger blocks are mapped by themselves
+# Parameters of mallopt, with the environment's variables that state them.
+_M_ARENA_MAX = ("MALLOC_ARENA_MAX", -8)
+_OF_GROWTH = {
+    ("MALLOC_TRIM_THRESHOLD_", -1): KEPT_BYTES,
+    ("MALLOC_TOP_PAD_", -2): GROWTH_BYTES,
+    ("MALLOC_MMAP_THRESHOLD_", -3): GROWTH_BYTES,
+}
 
 
 def share_heaps() -> None:
-    """Have all threads allocate from two heaps, unless the environment states another number (MALLOC_ARENA_MAX).
+    """Have all threads allocate from two heaps that keep what is freed, unless the environment states other numbers.
 
-    Each heap keeps what is freed in it, and glibc makes as many as eight a core: 45 MB more for a short clip.
+    Each heap keeps what is freed in it, and glibc makes as many as eight a core: 45 MB more for a short clip. What a
+    network's pass frees, the next one takes: returned to the system in between, its pages are zeroed again each time.
     """
-    if "MALLOC_ARENA_MAX" not in os.environ and (mallopt := _of_glibc("mallopt")):
-        mallopt(_M_ARENA_MAX, MOST_HEAPS)
+    mallopt = _of_glibc("mallopt")
+    for (variable, parameter), value in ({_M_ARENA_MAX: MOST_HEAPS} | _OF_GROWTH).items():
+        if mallopt and variable not in os.environ:
+            mallopt(parameter, value)
 
 
 def return_freed_memory() -> None:

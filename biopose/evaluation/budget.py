@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from biopose.assets import assets_folder
+from biopose.body.keypoint_displacements import displacements
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
+from biopose.body.segment_body import SEGMENTS
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
@@ -165,8 +167,10 @@ def _with_true_keypoints(
     T = camera_pose(motion, view, vertices)
     with_keypoints = Kinematics(skeleton_with_keypoints(full_body_skeleton()))
     scaled = with_keypoints.with_scales(torch.from_numpy(motion.person.body_scales))
-    keypoints_m = scaled.markers_over_time(torch.from_numpy(motion.q)).numpy()
-    pixels = LENS.project(torch.from_numpy(keypoints_m @ T[:3, :3].T + T[:3, 3])).numpy()
+    pose = scaled.with_coordinates(torch.from_numpy(motion.q))
+    bodies = [scaled.skeleton.body_names.index(segment) for segment in SEGMENTS]
+    seen_m = (pose.markers + trial.height_m * displacements(pose.R_ground_body[:, bodies])).numpy()
+    pixels = LENS.project(torch.from_numpy(seen_m @ T[:3, :3].T + T[:3, 3])).numpy()
     tracks = [
         replace(
             track,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,12 @@ class Detection:
     region_px: NDArray[np.float64] | None = None
     turn_rad: float = 0.0
 
-    @property
+    @cached_property
     def size_px(self) -> float:
         """The box's longer side: the length of a body that stands, lies or stretches its arms."""
         return max(float((self.box_px[2:] - self.box_px[:2]).max()), 1.0)
 
-    @property
+    @cached_property
     def centre_px(self) -> NDArray[np.float64]:
         """(2,) the middle of the trunk, which limbs do not move; of the box where the trunk was not found.
 
@@ -70,17 +71,17 @@ class Detection:
             return np.asarray(np.average(self.keypoints_px[trunk], axis=0, weights=self.confidence[trunk] + 1e-6))
         return (self.box_px[:2] + self.box_px[2:]) / 2
 
-    @property
+    @cached_property
     def axis_rad(self) -> float:
         """The body's direction in the image, see `body_axis_rad`."""
         return body_axis_rad(self.keypoints_px, self.confidence)
 
-    @property
+    @cached_property
     def tilted(self) -> bool:
         """Whether the body is not upright in the image; False where its direction was not found."""
         return abs(self.axis_rad) > TILTED_RAD
 
-    @property
+    @cached_property
     def trust(self) -> float:
         """Confidence that this is a whole person: the detector's plus the keypoints' mean."""
         return self.score + float(self.confidence.mean())

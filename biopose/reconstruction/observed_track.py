@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
-from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import Lifter
 from biopose.hmr.lifter_input import weight_of_error
@@ -20,13 +19,6 @@ from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.lifting import LiftedTrack, lift
 from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNOBSERVED_SD, Observations
 from biopose.tracking.tracks import PersonTrack
-
-# How far a keypoint's error that lasts, which a fit takes for posture, exceeds `pixel_sd`, which knows its confidence
-# alone. Median errors of hips and shoulders are 31 and 25 mm in images where other joints' are 15 to 19, 19 and 17 on
-# film where these are 13 to 14. That elbows and wrists are no surer in a fit than these was found on seven clips of
-# synthetic film; on 15 others the mean error of all angles is 5.85 degrees with these factors, 5.99 without.
-SD_FACTORS = {"hip": 2.0, "shoulder": 1.5, "elbow": 1.4, "wrist": 1.4}
-SD_FACTOR = np.array([SD_FACTORS.get(name.removeprefix("left_").removeprefix("right_"), 1.0) for name in KEYPOINTS])
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ def observe(
     rays = camera.rays(pixels).float()
     confidence = torch.from_numpy(track.confidence)
     known = (confidence >= LEAST_CONFIDENCE) & torch.from_numpy(track.detected)[:, None]
-    sd_px = torch.from_numpy(SD_FACTOR * pixel_sd(track.confidence, np.nan_to_num(track.boxes_px, nan=1.0)))
+    sd_px = torch.from_numpy(pixel_sd(track.confidence, np.nan_to_num(track.boxes_px, nan=1.0)))
     ray_sd = (sd_px / float(np.mean(camera.focal_px))).float().clamp(min=1e-6)
     spread = _spread(rays, known)
     weight = torch.where(known, weight_of_error(ray_sd / spread), 0.0)

@@ -22,7 +22,7 @@ from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.flip_augmentation import is_mirrored
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.perception.person_features import PersonFeatures
-from biopose.tracking.detection_windows import FOLLOWED, located_people, windows_of
+from biopose.tracking.detection_windows import FOLLOWED, LocatedPeople, located_people, windows_of
 from biopose.tracking.frame_detections import FrameDetections
 from biopose.tracking.token_batches import TokenBatches
 from biopose.tracking.tracker import Tracker
@@ -146,8 +146,9 @@ def track_people(
 ) -> Generator[list[Tracked], None, None]:
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
-    While a window of frames is tracked, keypoints are located in the next one, people are detected in some frames of
-    the one behind it, and further frames are decoded: the images of three windows and of four frames are held.
+    While tokens of a window's people are made, the next window is tracked, keypoints are located in the one behind it,
+    people are detected in some frames of the one behind that, and further frames are decoded: the images of three
+    windows and of four frames are held.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.
@@ -175,11 +176,20 @@ def track_people(
 
         decoded = beside(frames, depth=DECODED_AHEAD)
         windows = beside(windows_of(decoded, detector=detector, network=network, at_least=batch_frames))
-        for window in beside(located_people(windows, detector=detector, network=network)):
-            for located in window:
-                batches.add(located.clip, *located.clip.add(located.frame, located.boxes, located.keypoints, network))
+        located = beside(located_people(windows, detector=detector, network=network))
+        for window in beside(_tracked(located, network)):
+            for found in window:
+                batches.add(*found)
             yield from _finished(batches.ready(), progress)
     yield from _finished(batches.ready(last=True), progress)
+
+
+def _tracked(
+    windows: Iterable[list[LocatedPeople[PeopleTracker]]], network: KeypointNetwork
+) -> Iterator[list[tuple[PeopleTracker, FrameDetections | None, list[PersonFeatures]]]]:
+    """The people in each frame of the windows, and their features."""
+    for window in windows:
+        yield [(one.clip, *one.clip.add(one.frame, one.boxes, one.keypoints, network)) for one in window]
 
 
 def _finished(done: list[Tracked], progress: Callable[[int], None] | None) -> Iterator[list[Tracked]]:

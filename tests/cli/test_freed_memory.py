@@ -52,6 +52,34 @@ for thread in threads:
 print(len(heaps))
 """
 
+FAULTS = """
+import ctypes
+import resource
+
+from biopose.cli.freed_memory import share_heaps
+
+share_heaps()
+c = ctypes.CDLL(None)
+c.malloc.restype = ctypes.c_void_p
+
+def used_and_freed():
+    blocks = [ctypes.c_void_p(c.malloc(ctypes.c_size_t(20 << 20))) for _ in range(8)]
+    for block in blocks:
+        ctypes.memset(block, 1, 20 << 20)
+    for block in blocks:
+        c.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+used_and_freed()
+print(-(used_and_freed() - used_and_freed()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's C library")
+def test_what_is_freed_is_used_again_without_new_pages() -> None:
+    run = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 400  # of 40,000 that the blocks have
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's C library")
 @pytest.mark.parametrize(("stated", "most"), [(None, 2), ("1", 1)])

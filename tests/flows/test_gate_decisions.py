@@ -71,7 +71,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     sds = ", ".join(f"{name}_sd_deg = 5.0" for name in ANGLES)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         connection.execute(f"UPDATE {WRITTEN_FRAMES} SET {sds}")
-        connection.execute("INSERT INTO run_cost SELECT run_number, 'perceive', 4.0, 4.0, 900.0 FROM run")
+        connection.execute("INSERT INTO run_cost SELECT run_number, 'locate', 4.0, 4.0, 900.0 FROM run")
         record_release(connection, "keypoint_fit", models(2), name="winter")
         copy_runs(connection)
     return settings
@@ -147,7 +147,7 @@ def test_an_equal_candidate_passes_and_is_promoted_and_no_other_is_started_meanw
     publish_snapshot(settings.warehouse, settings.snapshot)
     status = gated(settings)
     assert verdict(status) == "pass", status
-    assert "once for both: perceive (16 of 16); 0 processor seconds for the rest" in status
+    assert "once for both: locate (16 of 16); 0 processor seconds spent on the rest" in status
     assert start_another(settings).startswith("rollout 1 of winter is open, at gate: two at once would each compare")
     promoted = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
     assert promoted.exit_code == 0, promoted.output

@@ -152,7 +152,7 @@ def test_features_are_the_maps_the_keypoints_and_the_place_of_each_crop(network:
     frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
     without, used = network.locate(frames, own), KeypointNetwork.load(backend=backend, head=Head(), batch_size=4)
     for plain, found, rows in zip(without, used.locate(frames, own), own, strict=True):
-        assert plain.features == ()
+        assert [person.maps for person in plain.features if person] == [()] * len(rows)  # no head reads them
         assert np.allclose(plain.positions_px, found.positions_px, rtol=0, atol=0.05)
         for i, person in enumerate(found.features):
             assert [tuple(level.shape) for level in person.maps] == [

@@ -184,6 +184,13 @@ def test_after_its_time_rows_files_and_bytes_of_a_deleted_trial_are_gone_and_it_
     assert prune(settings) == []
 
 
+def test_what_only_deleted_trials_were_made_from_goes_with_the_last_of_them(settings: Settings) -> None:
+    assert run(settings, "delete", "blue/2026-11-25-jumps").exit_code == 0
+    age(settings, 31)
+    prune(settings)
+    assert [path.name for path in (settings.artifacts / "perceived").iterdir()] == ["k3"]
+
+
 def test_runs_that_no_release_shows_any_more_go_after_their_time(settings: Settings) -> None:
     anew = SyntheticTrial("jump1", seed=9, code_version="0.2.0")
     load(settings, anew, ["k9"])

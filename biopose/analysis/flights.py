@@ -2,8 +2,8 @@
 
 A flight is found where the centre of mass falls freely while the feet move; its ends are fitted by `free_fall`, from
 the moments when a foot's points leave the heights at which they rested, and come to those at which they rest next
-(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, or where markers are missing, it is
-refused.
+(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, where markers are missing or few frames
+are to be trusted, it is refused.
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def _flight(
     if gaps := _gaps_about(motion, fall.take_off_s, fall.landing_s):
         return f"{_missing(motion, gaps)}: take-off, flight or landing near {take_off_s:.2f} s are not known."
     in_air = (time_s >= fall.take_off_s) & (time_s <= fall.landing_s)
-    if not running and motion.trusted[in_air].mean() < LEAST_TRUSTED:
+    if not running and in_air.any() and motion.trusted[in_air].mean() < LEAST_TRUSTED:
         return (
             f"From {take_off_s:.2f} to {landing_s:.2f} s frames cannot be trusted: whether somebody flies is not known."
         )

@@ -283,8 +283,10 @@ def _shadow(settings: Settings, current: Rollout, background: Background) -> Non
     def is_spent() -> bool:
         return current.most_minutes is not None and before_s + shadow.spent_s >= 60 * current.most_minutes
 
+    def gives_way() -> bool:
+        return background.gives_way() or is_spent()
+
     for same, trials in by_options(new, candidate.method).items():
-        gives_way = lambda: background.gives_way() or is_spent()  # noqa: E731
         measure(trials, run, writer, release=candidate, options=same, gives_way=gives_way)
     too_late = [name for name, why in run.waiting.items() if why == str(GivesWayError()) and is_spent()]
     beyond = dict.fromkeys(too_late, f"the budget, {current.most_minutes or 0:g} min, was spent before it was measured")

@@ -19,7 +19,7 @@ from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
 from biopose.tracking.shard import Shard, ShardFiles
 from biopose.trial import Clip, Subject, Trial, check_against_video
 from biopose.video.probe import probe_video
-from tasks.costs import costs_of, known_costs, motion_cost, second_pass_cost, shard_cost, trial_cost
+from tasks.costs import costs_of, motion_cost, second_pass_cost, shard_cost, trial_cost
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.marker_plan import MARKER_STAGES, PlannedMarkers, plan_markers
@@ -136,13 +136,11 @@ class PlannedTrial:
 
     def costs(self) -> list[dict[str, Any]]:
         """What measuring it cost, a row a stage; none where that is not known."""
-        return costs_of(self._cost_files())
+        return costs_of(self.cost_files)
 
-    def costs_so_far(self) -> list[dict[str, Any]]:
-        """Likewise, of the stages that are done."""
-        return known_costs(self._cost_files())
-
-    def _cost_files(self) -> dict[str, list[Path]]:
+    @property
+    def cost_files(self) -> dict[str, list[Path]]:
+        """By stage, the files with the costs of its results."""
         tokens = [files.tokens for files in self.perceived if files.tokens is not None]
         again = [file for file in map(second_pass_cost, tokens) if file.exists()]
         stages = {

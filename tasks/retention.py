@@ -174,7 +174,9 @@ def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, no
         if _last_written_s(path) < min(old_s, replaced_s.get(path.parent.relative_to(trials).as_posix(), 0.0))
     ]
     runs = {settings.home / run.folder: run.is_deleted for run in _old_runs(connection, settings, now_s)}
-    there = {folder: "deleted run" if is_deleted else "old run" for folder, is_deleted in runs.items() if folder.is_dir()}
+    there = {
+        folder: "deleted run" if is_deleted else "old run" for folder, is_deleted in runs.items() if folder.is_dir()
+    }
     dones = [done for folder, kind in there.items() if kind == "deleted run" and (done := folder / DONE).is_file()]
     if made := {name for done in dones for name in made_from(done)}:
         made -= used_intermediates(settings, without=there)

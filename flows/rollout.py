@@ -165,7 +165,7 @@ def _open(settings: Settings, choice: Choice) -> Rollout | None:
         raise ReleaseError(
             f"rollout {found.number} of {name} is open, at {found.state}: two at once would each compare with what the "
             f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout "
-            f"{'finish' if found.state == 'watch' else 'abort'}`"
+            f"{'finish' if found.state == 'watch' else 'abort'} --reason WHY`"
         )
     _log(f"  rollout {found.number} of {name} goes on at {found.state}")
     return found

@@ -26,7 +26,6 @@ from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
 from tasks.model_aliases import aliased_versions
 from tasks.models import CHAMPION, pin_versions, tag_versions
-from tasks.plan import shared_stages
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
 from tasks.release_offsets import offsets_of
@@ -37,6 +36,7 @@ from tasks.shadow import plan_shadow
 from tasks.shadow_sample import Budget, draw_sample, stored_trials
 from tasks.stored_plan import by_options
 from tasks.user_name import user_name
+from tasks.video_keys import shared_stages
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import ReleaseError, no_home

@@ -20,7 +20,7 @@ from warehouse.run_costs import RunOptions
 
 CHANGED = (
     "its manifest, recording, BioPose's version, or what runs the networks (BIOPOSE_DEVICE, BIOPOSE_CPU_BACKEND) "
-    "changed since the champion measured it"
+    "changed since the champion measured it; the next ingest measures it anew"
 )
 
 

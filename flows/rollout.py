@@ -26,7 +26,6 @@ from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
 from tasks.model_aliases import aliased_versions
 from tasks.models import CHAMPION, pin_versions, tag_versions
-from tasks.plan import shared_stages
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
 from tasks.release_offsets import offsets_of
@@ -37,6 +36,7 @@ from tasks.shadow import plan_shadow
 from tasks.shadow_sample import Budget, draw_sample, stored_trials
 from tasks.stored_plan import by_options
 from tasks.user_name import user_name
+from tasks.video_keys import shared_stages
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import ReleaseError, no_home
@@ -165,7 +165,7 @@ def _open(settings: Settings, choice: Choice) -> Rollout | None:
         raise ReleaseError(
             f"rollout {found.number} of {name} is open, at {found.state}: two at once would each compare with what the "
             f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout "
-            f"{'finish' if found.state == 'watch' else 'abort'}`"
+            f"{'finish' if found.state == 'watch' else 'abort'} --reason WHY`"
         )
     _log(f"  rollout {found.number} of {name} goes on at {found.state}")
     return found
@@ -283,8 +283,10 @@ def _shadow(settings: Settings, current: Rollout, background: Background) -> Non
     def is_spent() -> bool:
         return current.most_minutes is not None and before_s + shadow.spent_s >= 60 * current.most_minutes
 
+    def gives_way() -> bool:
+        return background.gives_way() or is_spent()
+
     for same, trials in by_options(new, candidate.method).items():
-        gives_way = lambda: background.gives_way() or is_spent()  # noqa: E731
         measure(trials, run, writer, release=candidate, options=same, gives_way=gives_way)
     too_late = [name for name, why in run.waiting.items() if why == str(GivesWayError()) and is_spent()]
     beyond = dict.fromkeys(too_late, f"the budget, {current.most_minutes or 0:g} min, was spent before it was measured")

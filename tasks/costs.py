@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,14 +94,15 @@ def costs_of(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
     Args:
         stages: by name, the files with the costs of its results.
     """
-    known = known_costs(stages)
+    costs = {stage: _together(files) for stage, files in stages.items()}
+    known = [{"stage": stage, **asdict(cost)} for stage, cost in costs.items() if cost is not None]
     return known if len(known) == len(stages) else []
 
 
-def known_costs(stages: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
-    """Likewise, of a run that may not be finished: of the stages whose costs are known."""
-    rows = ((stage, _together(files)) for stage, files in stages.items())
-    return [{"stage": stage, **asdict(cost)} for stage, cost in rows if cost is not None]
+def spent_s(files: Iterable[Path]) -> float:
+    """Processor seconds of the results whose costs are known."""
+    costs = (_together([file]) for file in files)
+    return sum(cost.processor_s for cost in costs if cost is not None)
 
 
 def _together(files: Sequence[Path]) -> Cost | None:

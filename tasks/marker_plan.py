@@ -59,11 +59,12 @@ class PlannedMarkers:
 
     def costs(self) -> list[dict[str, Any]]:
         """What measuring it cost, as of a video."""
-        return costs_of({MARKER_STAGES[0]: [trial_cost(self.folder)]})
+        return costs_of(self.cost_files)
 
-    def costs_so_far(self) -> list[dict[str, Any]]:
-        """The same: of one stage all or nothing is known."""
-        return self.costs()
+    @property
+    def cost_files(self) -> dict[str, list[Path]]:
+        """Likewise."""
+        return {MARKER_STAGES[0]: [trial_cost(self.folder)]}
 
     def check_inputs(self) -> None:
         """Check that every input still holds what was planned; else the results are removed: they may be of either.

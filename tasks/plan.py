@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,23 @@ from biopose.io.inbox_contents import unmatched
 from biopose.io.inbox_folders import Unmatched
 from biopose.io.inbox_sessions import FoundSession, sessions_in
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry
-from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
-from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT
 from biopose.tracking.shard import Shard, ShardFiles
-from biopose.trial import Clip, Subject, Trial, check_against_video
+from biopose.trial import Trial, check_against_video
 from biopose.video.probe import probe_video
-from tasks.costs import costs_of, known_costs, motion_cost, second_pass_cost, shard_cost, trial_cost
+from tasks.costs import costs_of, motion_cost, second_pass_cost, shard_cost, trial_cost
 from tasks.dask_pool import DONE
-from tasks.keys import code_version, hash_of, stage_key
+from tasks.keys import code_version, hash_of
 from tasks.marker_plan import MARKER_STAGES, PlannedMarkers, plan_markers
 from tasks.models import PinnedModel
 from tasks.settings import Settings
 from tasks.trial_record import trial_record, weights_key
 from tasks.video_hash import VideoChangedError, VideoHashes, VideoState, check_inputs
+from tasks.video_keys import LOCATED, video_keys
 from warehouse.run_costs import REPEATED
 
 VIDEO_STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
-LOCATED = "located"  # people, whatever head makes their tokens
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,11 @@ class PlannedTrial:
 
     def costs(self) -> list[dict[str, Any]]:
         """What measuring it cost, a row a stage; none where that is not known."""
-        return costs_of(self._cost_files())
+        return costs_of(self.cost_files)
 
-    def costs_so_far(self) -> list[dict[str, Any]]:
-        """Likewise, of the stages that are done."""
-        return known_costs(self._cost_files())
-
-    def _cost_files(self) -> dict[str, list[Path]]:
+    @property
+    def cost_files(self) -> dict[str, list[Path]]:
+        """By stage, the files with the costs of its results."""
         tokens = [files.tokens for files in self.perceived if files.tokens is not None]
         again = [file for file in map(second_pass_cost, tokens) if file.exists()]
         stages = {
@@ -258,7 +255,15 @@ def plan_video(
     if at_first is None or at_first.differs(entry.file):
         raise VideoChangedError(entry.file)
     video_sha256 = state.sha256
-    keys = _keys(trial, video_sha256, models=models, options=options, run_by=_run_by(settings))
+    keys = video_keys(
+        trial,
+        video_sha256,
+        models=models,
+        method=options.method,
+        shard_s=options.shard_s,
+        cross_check_frames=options.cross_check_frames,
+        run_by=_run_by(settings),
+    )
     run_id = keys[ANALYSE.name]
     shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
@@ -299,76 +304,6 @@ def _input_sha256(trial: Trial) -> str:
     part = [clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable]
     camera = [clip.focal_px, clip.horizontal_fov_deg, clip.distortion]
     return hash_of({"part": part, "camera": camera, "subject": asdict(subject), "activity": trial.activity})
-
-
-def _keys(
-    trial: Trial,
-    video_sha256: str,
-    *,
-    models: Sequence[PinnedModel],
-    options: IngestOptions,
-    run_by: Mapping[str, str],
-) -> dict[str, str]:
-    """The key of each stage's result, by the stage's name; of PERCEIVE also that of its people without a head."""
-    clip, (subject,) = trial.clip, trial.subjects
-    weights = weights_key(models)
-
-    def of_networks(stage: Stage) -> list[list[str]]:
-        return [weights[name] for name in stage.networks if name in weights and name not in stage.heads]
-
-    located = stage_key(
-        PERCEIVE,
-        video=video_sha256,
-        part=[clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable],
-        shard_s=options.shard_s,
-        networks=of_networks(PERCEIVE),
-        **run_by,
-    )
-    heads = [weights[name][0] for name in PERCEIVE.heads if name in weights]
-    perceived = stage_key(PERCEIVE, located=located, heads=heads) if heads else located
-    reconstructed = stage_key(
-        RECONSTRUCT,
-        perceived=perceived,
-        subject=asdict(subject),
-        camera=[clip.focal_px, clip.horizontal_fov_deg, clip.distortion],
-        mesh=MESH[options.method],
-        networks=of_networks(RECONSTRUCT),
-    )
-    solved = stage_key(
-        SOLVE, reconstructed=reconstructed, cutoff_hz=CUTOFF_HZ[trial.activity], networks=of_networks(SOLVE)
-    )
-    analysed = stage_key(
-        ANALYSE,
-        solved=solved,
-        trial=trial.trial_id,
-        activity=trial.activity,
-        cross_check_frames=options.cross_check_frames,
-    )
-    return {
-        LOCATED: located,
-        PERCEIVE.name: perceived,
-        RECONSTRUCT.name: reconstructed,
-        SOLVE.name: solved,
-        ANALYSE.name: analysed,
-    }
-
-
-def shared_stages(
-    champion: tuple[MethodName, Sequence[PinnedModel]], candidate: tuple[MethodName, Sequence[PinnedModel]]
-) -> set[str]:
-    """The stages, by the names of their costs, of a video's results that two releases have in common.
-
-    Args:
-        champion: method and models of a release.
-        candidate: of another.
-    """
-    anything = Trial(Clip(Path("a video")), (Subject(height_m=1.75),))
-    theirs, ours = (
-        _keys(anything, "", models=models, options=IngestOptions(method=method), run_by={})
-        for method, models in (champion, candidate)
-    )
-    key_of = {"locate": LOCATED, "decode": PERCEIVE.name, "reconstruct": RECONSTRUCT.name}
-    return {stage for stage, key in key_of.items() if ours[key] in theirs.values()}
 
 
 def _run_by(settings: Settings) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tasks.settings import Settings
 from warehouse.archive import remove_unlisted
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.deleted import OldRun, deleted_trials, old_runs, remove_runs
-from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.errors import OutdatedError, WarehouseBusyError, WarehouseError
 from warehouse.snapshot import publish_snapshot
 
 DAY_S = 86_400.0
@@ -95,7 +95,7 @@ def prune(settings: Settings) -> list[Expired]:
     """Remove what has expired; hold the lock `ingest` of the home meanwhile.
 
     Rows of runs go last: an interrupted prune is repeated by the next. Where the database cannot be opened, as while
-    another process has it open, they and their files stay until then.
+    another process has it open, they and their files stay until then. A snapshot of another version is published anew.
 
     Returns:
         What was removed.
@@ -103,19 +103,19 @@ def prune(settings: Settings) -> list[Expired]:
     removed = expired(settings)
     runs: list[OldRun] = []
     known: set[Path] = set()
-    was_killed = False
+    is_stale = False
     with suppress(WarehouseError):
         if settings.warehouse.is_file() and settings.warehouse.stat().st_size:
             with opened_for_writing(settings.warehouse) as connection:
                 runs = _old_runs(connection, settings, time.time())
                 known = {path for path, _ in _files_of_runs(connection, settings, time.time())}
-            was_killed = _has_removed(settings, runs)
+            is_stale = _is_stale(settings, runs)
     removed = [one for one in removed if one.kind not in RUNS or one.path in known]
     for one in removed:
         with suppress(OSError):  # what stays is found again the next time
             shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
     gone = [run for run in runs if not (settings.home / run.folder).exists()]
-    if gone or was_killed:
+    if gone or is_stale:
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
@@ -124,11 +124,15 @@ def prune(settings: Settings) -> list[Expired]:
     return [one for one in removed if not one.path.exists()]
 
 
-def _has_removed(settings: Settings, runs: list[OldRun]) -> bool:
-    """Whether readers have old runs that the warehouse has no more: a prune was killed before it published."""
-    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
-        return not set(_old_runs(connection, settings, time.time())) <= set(runs)
-    return False
+def _is_stale(settings: Settings, runs: list[OldRun]) -> bool:
+    """Whether readers have old runs that the warehouse has no more, after a kill, or the schema of another version."""
+    try:
+        with opened_for_reading(settings.snapshot) as connection:
+            return not set(_old_runs(connection, settings, time.time())) <= set(runs)
+    except OutdatedError:
+        return True
+    except WarehouseError:
+        return False
 
 
 def _remove_golden(settings: Settings) -> None:
@@ -174,7 +178,9 @@ def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, no
         if _last_written_s(path) < min(old_s, replaced_s.get(path.parent.relative_to(trials).as_posix(), 0.0))
     ]
     runs = {settings.home / run.folder: run.is_deleted for run in _old_runs(connection, settings, now_s)}
-    there = {folder: "deleted run" if is_deleted else "old run" for folder, is_deleted in runs.items() if folder.is_dir()}
+    there = {
+        folder: "deleted run" if is_deleted else "old run" for folder, is_deleted in runs.items() if folder.is_dir()
+    }
     dones = [done for folder, kind in there.items() if kind == "deleted run" and (done := folder / DONE).is_file()]
     if made := {name for done in dones for name in made_from(done)}:
         made -= used_intermediates(settings, without=there)

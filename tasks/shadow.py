@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.costs import spent_s
 from tasks.plan import Planned, PlannedTrial
 from tasks.releases import PinnedRelease
 from tasks.settings import Settings
@@ -19,7 +20,7 @@ from warehouse.run_costs import RunOptions
 
 CHANGED = (
     "its manifest, recording, BioPose's version, or what runs the networks (BIOPOSE_DEVICE, BIOPOSE_CPU_BACKEND) "
-    "changed since the champion measured it"
+    "changed since the champion measured it; the next ingest measures it anew"
 )
 
 
@@ -30,12 +31,12 @@ class ShadowPlan:
     Attributes:
         trials: planned with its models.
         left_out: by trial id, why the champion's run is no measure for it: the trial is not what it was.
-        champions: by trial id, the same trials planned with the champion's models.
+        champions_costs: files with the costs of the champion's results that are kept; what was pruned is made again.
     """
 
     trials: list[Planned]
     left_out: dict[str, str]
-    champions: dict[str, Planned]
+    champions_costs: set[Path]
 
     @property
     def shared(self) -> dict[str, tuple[int, int]]:
@@ -54,9 +55,8 @@ class ShadowPlan:
 
     @property
     def spent_s(self) -> float:
-        """Processor seconds that were spent on the trials so far, without the results that both share."""
-        rows = ((self.champions[trial.trial_id].costs_so_far(), trial.costs_so_far()) for trial in self.trials)
-        return sum(float(row["processor_s"]) for theirs, ours in rows for row in ours if row not in theirs)
+        """Processor seconds spent on the trials so far: what trials share counts once, the champion's results not."""
+        return spent_s(_cost_files(self.trials) - self.champions_costs)
 
 
 def plan_shadow(
@@ -79,14 +79,18 @@ def plan_shadow(
         options: of the champion's runs, with which the candidate measures, too; the default where they are not known.
     """
     plans, left_out = plan_stored(trials, (candidate, champion), settings, options)
-    planned, champions = [], {}
+    planned, champions = [], []
     for name, (ours, theirs) in plans.items():
         if loaded.get(name, ("", ""))[0] == theirs.run_id:
             planned.append(ours)
-            champions[name] = theirs
+            champions.append(theirs)
         else:
             left_out[name] = CHANGED
-    return ShadowPlan(planned, left_out, champions)
+    return ShadowPlan(planned, left_out, {file for file in _cost_files(champions) if file.exists()})
+
+
+def _cost_files(trials: Sequence[Planned]) -> set[Path]:
+    return {file for trial in trials for files in trial.cost_files.values() for file in files}
 
 
 def _there(files: Sequence[Path]) -> int:

@@ -25,6 +25,10 @@ def no_home(home: Path) -> NoWarehouseError:
     )
 
 
+class OutdatedError(WarehouseError):
+    """A database to be read that an earlier version of the code wrote; a writer brings it up to date."""
+
+
 class MigrationError(WarehouseError):
     """A database whose schema this version of the code does not support."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import MigrationError, WarehouseError
+from warehouse.errors import MigrationError, OutdatedError
 
 FOLDER = Path(__file__).parent
 FRAMES = "kinematics_of_every_run"  # the view of the table of frames and of the files in its place
@@ -117,12 +117,13 @@ def require_current(connection: duckdb.DuckDBPyConnection, database: Path) -> No
     """Raise where a database has another schema or other views than the code; writes nothing.
 
     Raises:
-        WarehouseError: it is of an earlier version.
+        OutdatedError: it is of an earlier version.
         MigrationError: as `pending` does.
     """
     if pending(connection) or _views_changed(connection):
-        raise WarehouseError(
-            f"{database}: was written by another version of BioPose; `biopose ingest INBOX` brings it up to date"
+        raise OutdatedError(
+            f"{database}: was written by another version of BioPose; `biopose prune` brings it up to date, as the next "
+            "ingest does"
         )
 
 

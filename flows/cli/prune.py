@@ -29,7 +29,8 @@ def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
       logs of ingests, but the last that ended well       BIOPOSE_INGEST_LOGS_DAYS, 90
       half-written files of killed processes              1
 
-    Results that are shown, or that a release in use or before it can show, and models are kept.
+    Results that are shown, or that a release in use or before it can show, and models are kept. After an upgrade of
+    BioPose, queries can read the home again then.
 
     \b
     Examples:

@@ -69,7 +69,7 @@ def act(recorded_as: Act) -> Callable[[Callable[..., object]], click.Command]:
         @wraps(change)
         def command(home: Path | None, json_: bool, **given: Any) -> None:
             found = _changed(home, partial(change, **given), recorded_as)
-            show(found, json_=json_, lines=lambda: status_lines(found))
+            show(found, json_=json_, lines=lambda: status_lines(found, comparison=False))
 
         return command_of_home(command)
 

@@ -23,8 +23,13 @@ NEXT = {  # by state, and whether the gate passed it
 }
 
 
-def status_lines(status: Mapping[str, Any]) -> list[str]:
-    """The status as text."""
+def status_lines(status: Mapping[str, Any], *, comparison: bool = True) -> list[str]:
+    """The status as text.
+
+    Args:
+        status: as `rollout_status` gives it.
+        comparison: whether what the shadow cost and what the gate judged are in it.
+    """
     shown = ", ".join(f"{count} show {name}" for name, count in status["trials_shown"].items())
     lines = [f"In use: {status['promoted'] or 'none yet'}; of the current trials {shown or 'none'}"]
     lines += [
@@ -46,9 +51,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"Rollout {rollout['number']}: {rollout['champion']} -> {rollout['candidate']}, at {rollout['state']}; {counts}"
     )
-    if rollout["shadow"]["trials"]:
+    if comparison and rollout["shadow"]["trials"]:
         lines.append(f"Shadow: {rollout['shadow']['line']}")
-    if rollout["comparison"]:
+    if comparison and rollout["comparison"]:
         lines += _decision_lines(rollout["comparison"]["decision"])
         lines += [f"  note: {note}" for note in rollout["comparison"].get("notes", ())]
     lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]

@@ -152,7 +152,7 @@ def test_an_equal_candidate_passes_and_is_promoted_and_no_other_is_started_meanw
     promoted = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
     assert promoted.exit_code == 0, promoted.output
     assert "of the current trials 16 show winter" in promoted.stdout
-    assert "without --model, or end it: `biopose rollout finish`" in start_another(settings)
+    assert "without --model, or end it: `biopose rollout finish --reason WHY`" in start_another(settings)
 
 
 @pytest.mark.parametrize(

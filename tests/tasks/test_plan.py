@@ -16,9 +16,10 @@ from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel
-from tasks.plan import IngestOptions, PlannedTrial, has_new_video, plan_trial, shared_stages
+from tasks.plan import IngestOptions, PlannedTrial, has_new_video, plan_trial
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
+from tasks.video_keys import shared_stages
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips
 
 pytestmark = needs_clips

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +18,9 @@ from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.deleted import delete_trials
+from warehouse.errors import OutdatedError
 from warehouse.load import load_trial
+from warehouse.migrate import VIEWS
 from warehouse.snapshot import publish_snapshot
 
 
@@ -123,6 +126,19 @@ def test_a_prune_that_was_killed_before_it_published_is_completed_by_the_next(
     assert content_rows(settings.snapshot)["run"][0] == 1
     prune(settings)
     assert content_rows(settings.snapshot)["run"][0] == 0
+
+
+def test_a_home_of_another_version_can_be_read_after_a_prune(tmp_path: Path) -> None:
+    settings, trial = Settings(home=tmp_path), SyntheticTrial()
+    load_trial(settings.warehouse, trial.record, trial.write(settings.home / str(trial.record["run"]["artifacts"])))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    for database in (settings.warehouse, settings.snapshot):
+        with duckdb.connect(str(database)) as connection:
+            connection.execute(f"COMMENT ON VIEW {VIEWS[-1]} IS 'the hash of other views'")
+    with pytest.raises(OutdatedError, match="`biopose prune` brings it up to date"):
+        content_rows(settings.snapshot)
+    assert CliRunner().invoke(cli, ["prune", "--home", str(tmp_path)]).output == "nothing removed\n"
+    assert content_rows(settings.snapshot)["run"][0] == 1
 
 
 def test_old_logs_of_ingests_go_but_the_last_that_ended_well(settings: Settings) -> None:

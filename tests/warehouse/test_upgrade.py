@@ -9,7 +9,7 @@ import pytest
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
-from warehouse.errors import WarehouseError
+from warehouse.errors import OutdatedError
 from warehouse.load import load_trial, loaded_runs, published_runs
 from warehouse.migrate import RECORDS, migrate, migrations
 from warehouse.query import run_query, run_sql
@@ -101,7 +101,7 @@ def test_a_database_of_every_earlier_schema_gets_the_column(database: Path, appl
 
 
 def test_a_snapshot_of_the_first_schema_is_named_with_the_remedy(first_schema: Path) -> None:
-    with pytest.raises(WarehouseError, match=r"written by another version of BioPose; `biopose ingest INBOX`"):
+    with pytest.raises(OutdatedError, match=r"written by another version of BioPose; `biopose prune`"):
         run_sql(first_schema, "SELECT 1")
     assert published_runs(first_schema) == {}
 

@@ -51,7 +51,7 @@ def test_options_that_an_open_rollout_does_not_take_are_named_as_the_command_has
     from flows.rollout import rollout
 
     with pytest.raises(
-        ReleaseError, match="Go on with it without --model, --alias, or end it: `biopose rollout abort`"
+        ReleaseError, match="Go on with it without --model, --alias, or end it: `biopose rollout abort --reason WHY`"
     ):
         rollout.fn(home=str(settings.home), models={"keypoints": 2}, alias="challenger")
 

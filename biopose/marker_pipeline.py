@@ -40,6 +40,8 @@ from biopose.skeleton.ik.fit_report import (
     far_line,
     fault_lines,
     faults_as_dicts,
+    hardly_told,
+    hardly_told_line,
     jump_lines,
     jumps_as_dicts,
     markers_far,
@@ -59,9 +61,6 @@ from biopose.skeleton.threads import torch_threads
 NEEDED = tuple(f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl")
 ALWAYS_UPRIGHT = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick")
 SCALED = "scaled.osim"
-# In the median: farther than people's angles differ in a posture. Keypoints of a foot tell subtalar angles to 16
-# degrees, markers of a forearm its rotation to 23.
-LOOSE_DEG = 15.0
 
 
 def measure_markers(
@@ -245,7 +244,7 @@ def _fit_notes(skeleton: Skeleton, recording: MarkerTrajectories, solution: IKSo
         *jump_lines(jumps_as_dicts(jumps(skeleton, solution.coordinates, judged))),
         *_gap_lines(solution.solved),
         *_undetermined_lines(solution),
-        *_loose_lines(skeleton, solution),
+        *hardly_told_line(hardly_told(skeleton, solution)),
     ]
     if solution.held:
         lines.append(f"held at default, observed by no marker: {', '.join(solution.held)}")
@@ -267,15 +266,6 @@ def _gap_lines(solved: NDArray[np.bool_]) -> list[str]:
 def _undetermined_lines(solution: IKSolution) -> list[str]:
     counts = zip(solution.coordinates.names, solution.undetermined.sum(axis=0).tolist(), strict=True)
     return [f"{name} is not determined in {count} frames: too few markers" for name, count in counts if count]
-
-
-def _loose_lines(skeleton: Skeleton, solution: IKSolution) -> list[str]:
-    if solution.coordinate_sd is None:
-        return []
-    names, known = solution.coordinates.names, solution.coordinate_sd[solution.solved]
-    sds_deg = dict(zip(names, np.degrees(np.median(known, axis=0)), strict=True)) if len(known) else {}
-    loose = [f"{name} {sd:.0f}" for name, sd in sds_deg.items() if name in skeleton.rotational_names and sd > LOOSE_DEG]
-    return [f"hardly told, standard deviation in degrees in the median: {', '.join(loose)}"] if loose else []
 
 
 def _by_network(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, weights: Path) -> MarkerMeasurement:

@@ -5,11 +5,13 @@ speed, flights from both feet to both feet, a body that sinks between two stance
 A feature counts by how far it lies beyond a limit, which is uncertain itself (`_beyond`); an activity's probability is
 the product of its features', and what is left is `other`: somersaults, hops on one leg, sitting down. Limits lie
 between the values of the activities that they separate: walks are slower than 2.6 m/s and runs faster than 1.6 (they
-change into each other at about 2, Hreljac 1993, Med Sci Sports Exerc 25:1158), sprints are faster than 6 m/s.
+change into each other at about 2, Hreljac 1993, Med Sci Sports Exerc 25:1158), sprints are faster than 6 m/s. Nobody
+who walks or runs sinks by 0.2 m and rises again; who walks up to a bar and squats does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,6 +38,7 @@ MOST_SURE = 0.95  # no feature tells apart what is done to look alike, such as a
 LEAST_FRAMES, LEAST_S = 10, 0.5  # less shows no whole step, swing or jump
 SURE = 0.8  # from which a name is suggested
 STEP_S = (0.12, 1.3)  # from a foot's strike to the other's
+STEP_POINTS = 40  # at which a step's height is read
 BOTH_WITHIN_S = 0.15  # of take-off and landing, in which both feet stand
 SINKS_WITHIN_S = 1.2  # before take-off
 REBOUND_S = 1.0  # from a landing to the take-off of a drop jump
@@ -91,11 +94,15 @@ class _Steps:
         count: of the steps.
         in_flight: of these, the share that ends with a flight from one foot to the other.
         speed_m_s: of the pelvis over the ground, from the first strike to the last.
+        vault_m: how far the centre of mass is higher in the middle of a step than at its ends. Who walks vaults over
+            the standing leg; who runs is lowest there, a slow jogger whose feet hardly leave the ground, too
+            (Cavagna et al. 1976, J Physiol 262:639).
     """
 
     count: int
     in_flight: float
     speed_m_s: float
+    vault_m: float
 
     @classmethod
     def of(cls, motion: Motion) -> _Steps:
@@ -108,15 +115,17 @@ class _Steps:
         )
         steps = [(a, b) for (a, of), (b, then) in pairwise(strikes) if of != then and STEP_S[0] <= b - a <= STEP_S[1]]
         if not steps:
-            return cls(0, 0.0, 0.0)
+            return cls(0, 0.0, 0.0, 0.0)
         flown = [any(a < one.take_off_s < b + BOTH_WITHIN_S and one.landing_s > a for one in flights) for a, b in steps]
-        return cls(len(steps), float(np.mean(flown)), _speed_over_ground(motion, steps[0][0], steps[-1][1]))
+        speed_m_s = _speed_over_ground(motion, steps[0][0], steps[-1][1])
+        return cls(len(steps), float(np.mean(flown)), speed_m_s, _vault_m(motion, steps))
 
     def likely(self, vertical: _Vertical) -> dict[str, float]:
         """How probable each gait is."""
-        gait = _beyond(self.count, 2.5, width=0.4) * (1 - vertical.jumps)
+        gait = _beyond(self.count, 2.5, width=0.4) * (1 - vertical.jumps) * _below(vertical.sinks_m, 0.2, width=0.02)
         runs_ = gait * _beyond(self.in_flight, 0.5, width=0.1) * _beyond(self.speed_m_s, 1.6, width=0.2)
         walks = gait * _below(self.in_flight, 0.3, width=0.08) * _below(self.speed_m_s, 2.6, width=0.2)
+        walks *= _beyond(self.vault_m, -0.015, width=0.004)
         sprints = _beyond(self.speed_m_s, 6.0, width=0.4)
         return {
             "walk": walks * _beyond(self.speed_m_s, 0.4, width=0.08),
@@ -135,6 +144,17 @@ def _speed_over_ground(motion: Motion, start_s: float, end_s: float) -> float:
     return float(np.linalg.norm(np.array(way_m) / (end_s - start_s) - belt_m_s))
 
 
+def _vault_m(motion: Motion, steps: Sequence[tuple[float, float]]) -> float:
+    """Of the mean step, over the line between its ends: the first harmonic in its middle less that at its ends."""
+    phase = np.arange(STEP_POINTS) / STEP_POINTS
+    ends = np.array(steps)
+    at_s = ends[:, :1] + np.diff(ends) * phase
+    height_m = np.interp(at_s, motion.time_s, motion.center_of_mass_m[:, 1])
+    end_m = np.interp(ends, motion.time_s, motion.center_of_mass_m[:, 1])
+    above_m = (height_m - end_m[:, :1] - np.diff(end_m) * phase).mean(axis=0)
+    return float(-4 * np.mean(above_m * np.cos(2 * np.pi * phase)))
+
+
 @dataclass(frozen=True)
 class _Vertical:
     """What the body does up and down.
@@ -144,12 +164,14 @@ class _Vertical:
         countermovement: of a jump after a countermovement, on the spot.
         rebound: of a drop with a jump after it.
         squat: of sinking and rising on both feet.
+        sinks_m: by how much the centre of mass sinks and rises again.
     """
 
     jumps: float
     countermovement: float
     rebound: float
     squat: float
+    sinks_m: float
 
     @classmethod
     def of(cls, motion: Motion) -> _Vertical:
@@ -175,6 +197,7 @@ class _Vertical:
             countermovement=alone * float(np.mean(spot)) * (not drops) if spot else 0.0,
             rebound=alone * float(bool(rebounds)) * _below(len(drops), 1.5, width=0.15),
             squat=0.0 if flights else _squat(motion),
+            sinks_m=_sinks(motion)[0],
         )
 
     def likely(self, steps: _Steps) -> dict[str, float]:
@@ -211,9 +234,8 @@ def _squat(motion: Motion) -> float:
     The arms are kept or move alike: CMU's recordings of sword play and of scooping bend the knees as far.
     """
     wrist = _Limb.of(motion, "wrist")
+    depth_m, lowest = _sinks(motion)
     height_m = np.where(motion.body_known, motion.center_of_mass_m[:, 1], np.nan)
-    lowest = int(np.nanargmin(height_m))
-    depth_m = min(np.nanmax(height_m[: lowest + 1]), np.nanmax(height_m[lowest:])) - height_m[lowest]
     knees_deg = np.array([motion.joint_deg("knee_angle", side)[lowest] for side in SIDES])
     bottom = height_m < height_m[lowest] + BOTTOM * depth_m
     rests_s = max(((end - start) * motion.interval_s for start, end in runs(bottom)), default=0.0)
@@ -225,6 +247,15 @@ def _squat(motion: Motion) -> float:
         * (_below(wrist.ratio, 1.6, width=0.08) if wrist.fastest_m_s > QUIET_M_S else 1.0)
         * _below(wrist.fastest_m_s, 3.0, width=0.25)
     )
+
+
+def _sinks(motion: Motion) -> tuple[float, int]:
+    """By how much the centre of mass sinks and rises again, and the frame in which it is lowest."""
+    height_m = np.where(motion.body_known, motion.center_of_mass_m[:, 1], np.nan)
+    if not np.isfinite(height_m).any():
+        return 0.0, 0
+    lowest = int(np.nanargmin(height_m))
+    return float(min(np.nanmax(height_m[: lowest + 1]), np.nanmax(height_m[lowest:])) - height_m[lowest]), lowest
 
 
 def _throw(motion: Motion) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from biopose.analysis.activity_recognition import OTHER_ACTIVITY, SURE, activity_probabilities
+from biopose.analysis.activity_recognition import OTHER_ACTIVITY, activity_probabilities
 from biopose.analysis.definitions import unknown_metric
 from biopose.analysis.flights import NEVER_IN_FLIGHT, free_falls_s
 from biopose.analysis.motion import Motion
@@ -23,6 +23,7 @@ KIND = {
     "countermovement_jump": "jump",
     "drop_jump": "jump",
 }
+SURELY = 0.9  # of at most 0.95: all numbers of a trial that is contradicted wrongly are lost
 CONTRADICTED = "activity_contradicted"  # quality metric of such a trial, 1
 JUMP_S = 0.2  # of free fall: a jump of 5 cm; contacts of a walk that are not recognised leave none
 
@@ -39,7 +40,7 @@ def contradiction(motion: Motion, *, activity: str) -> str | None:
     probabilities = activity_probabilities(motion) or {OTHER_ACTIVITY: 1.0}
     likeliest = max(probabilities, key=lambda name: probabilities[name])
     declared = f"declared as {activity}, "
-    if probabilities[likeliest] >= SURE and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
+    if probabilities[likeliest] >= SURELY and KIND.get(likeliest, KIND[activity]) != KIND[activity]:
         return f"{declared}but the motion looks like {likeliest}, with probability {probabilities[likeliest]:.2f}"
     falls_s = free_falls_s(motion) if activity in NEVER_IN_FLIGHT else []
     for start_s, end_s in falls_s:

@@ -2,8 +2,8 @@
 
 A flight is found where the centre of mass falls freely while the feet move; its ends are fitted by `free_fall`, from
 the moments when a foot's points leave the heights at which they rested, and come to those at which they rest next
-(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, or where markers are missing, it is
-refused.
+(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, where markers are missing or few frames
+are to be trusted, it is refused.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ LONGEST_HIDING_GAP_S = 0.1  # beside flights that are found: a shorter gap hides
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 LEAST_FOOT_SPEED_M_S = 0.4  # on average in flight; feet that stand while somebody sinks quickly are slower
 BESIDE_S = 0.4  # stance before and after a flight, in which the feet's resting heights are looked for
+LEAST_TRUSTED = 0.5  # of the frames of a flight: as somebody leaves the picture, all rises and falls
 RISES_S = 0.03  # a landing is no earlier than the apex by more than their errors
 TOGETHER_SDS = 2.0  # of their difference's error: feet on film that are nearer leave, or land, together
 
@@ -253,6 +254,11 @@ def _flight(
         )
     if gaps := _gaps_about(motion, fall.take_off_s, fall.landing_s):
         return f"{_missing(motion, gaps)}: take-off, flight or landing near {take_off_s:.2f} s are not known."
+    in_air = (time_s >= fall.take_off_s) & (time_s <= fall.landing_s)
+    if not running and in_air.any() and motion.trusted[in_air].mean() < LEAST_TRUSTED:
+        return (
+            f"From {take_off_s:.2f} to {landing_s:.2f} s frames cannot be trusted: whether somebody flies is not known."
+        )
     on_s = {side: at_s for side, (at_s, _) in (same | on).items()}
     if motion.of_film:
         off_s, on_s = (

@@ -260,8 +260,12 @@ def are_timed(motion: Motion, *moments: Event) -> bool:
 
 
 def known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:
-    """Whether a foot's state is known in all frames between two events."""
-    return not (states[_between(motion, start, end)] == UNKNOWN).any()
+    """Whether a foot's state is known in all frames between two events, and the person seen.
+
+    A short gap between frames in which the foot stands hides no step, but the time in it need not be real: a film whose
+    picture stands still may have stopped or gone on.
+    """
+    return not ((states == UNKNOWN) | motion.unseen)[_between(motion, start, end)].any()
 
 
 def stands_on_both(motion: Motion, states: Mapping[Side, States], start: Event, end: Event) -> bool:

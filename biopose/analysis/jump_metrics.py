@@ -46,6 +46,8 @@ NO_JUMP = "No flight of both feet that begins and ends within the recording, on 
 def jump_metrics(motion: Motion, events: Sequence[Event], search: Flights, *, activity: str) -> Iterator[Metric]:
     """Metrics of the longest jump that ends where it began; null with the reason where there is none to be measured.
 
+    They are null, too, where somebody surely falls freely for longer, of which take-off or landing is not known.
+
     Args:
         motion: the trial.
         events: all of them, in order.
@@ -66,7 +68,10 @@ def jump_metrics(motion: Motion, events: Sequence[Event], search: Flights, *, ac
         yield unknown_metric("jump_count", reason=" ".join(search.refused))
     else:
         yield metric("jump_count", len(jumps))
-    if not jumps:
+    longest_s = max((jump.duration_s for jump in jumps), default=0.0)
+    # A drop from a box, of which the rebound is measured, falls longer than the jump.
+    unknown = [span for span in search.in_air_s if span[1] - span[0] > longest_s and activity != "drop_jump"]
+    if unknown or not jumps:
         reason = " ".join(search.refused) or NO_JUMP
         names = ("flight_time", *HEIGHTS, *(COUNTERMOVEMENT if activity == "countermovement_jump" else ()))
         yield from (unknown_metric(name, reason=reason) for name in names)

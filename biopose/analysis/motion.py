@@ -98,15 +98,16 @@ class Motion:
 
     @cached_property
     def body_undetermined(self) -> NDArray[np.bool_]:
-        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates.
+        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
+        return self.unseen | self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
 
-        Of film those in which nobody is seen, from UNSEEN_S on.
-        """
-        undetermined = self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
+    @cached_property
+    def unseen(self) -> NDArray[np.bool_]:
+        """(T,) the frames of gaps of UNSEEN_S or more in which nothing of the person is seen."""
+        unseen = np.zeros(len(self), dtype=np.bool_)
         for start, end in runs(self.frame_quality["seen_fraction"] == 0):
-            if (end - start) * self.interval_s >= UNSEEN_S - 1e-6:
-                undetermined[start:end] = True
-        return undetermined
+            unseen[start:end] = (end - start) * self.interval_s >= UNSEEN_S - 1e-6
+        return unseen
 
     @property
     def gaps_cause(self) -> str:

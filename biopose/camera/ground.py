@@ -92,29 +92,88 @@ def ground_from_contacts(
     Raises:
         ValueError: no contact at all, or a direction or deviation that is none.
     """
-    points = np.concatenate([one.points_m[one.there] for one in people])
-    weights = np.concatenate([one.weights[one.there] for one in people])
-    if not len(points):
+    if not any(one.there.any() for one in people):
         raise ValueError("no contact with the ground: at least one point with a weight above 0 is needed")
+    frame, slope_sd = _prior(up_camera, pitch_sd_deg=pitch_sd_deg, roll_sd_deg=roll_sd_deg)
+    heights, centre, evidence = _heights(people, frame)
+    levels = most_probable_levels(heights, evidence, slope_sd)
+    number = _ground_level([_rests(one, levels, one.points_m @ frame.T - centre) for one in people], levels)
+    height = float(levels.heights[number])
+    up = _up(frame, levels.slopes)
+    return Ground(up, height_m=float(up @ frame.T @ (centre + np.array([0.0, 0.0, height]))))
+
+
+@dataclass(frozen=True, eq=False)
+class Vertical:
+    """Up, and how well it is known.
+
+    Attributes:
+        up_camera: (3,) unit vector against gravity, in the camera's frame.
+        level_axes: (2, 3) horizontal unit vectors.
+        slope_covariance: (2, 2) of up's slopes along them.
+    """
+
+    up_camera: Floats
+    level_axes: Floats
+    slope_covariance: Floats
+
+    def height_sd_m(self, way_m: Floats) -> float:
+        """Standard deviation that up's gives to the height between the ends of a way (3,) in the camera's frame."""
+        level_m = self.level_axes @ way_m
+        return float(np.sqrt(level_m @ self.slope_covariance @ level_m))
+
+
+def vertical_of_each_alone(
+    people: Sequence[Contacts], *, up_camera: Floats, pitch_sd_deg: float, roll_sd_deg: float
+) -> Vertical:
+    """Up as it follows from the expectation and from how each person's own contacts lie to one another.
+
+    How those of one person lie to those of another, which wrong heights of them falsify, does not count.
+
+    Args:
+        people: where their feet rest.
+        up_camera: (3,) expected direction of up, as of `ground_from_contacts`.
+        pitch_sd_deg: likewise.
+        roll_sd_deg: likewise.
+    """
+    frame, slope_sd = _prior(up_camera, pitch_sd_deg=pitch_sd_deg, roll_sd_deg=roll_sd_deg)
+    expected = np.diag(slope_sd**-2)
+    precision, weighted = expected.copy(), np.zeros(2)
+    for one in people:
+        if one.there.any():
+            heights, _, evidence = _heights([one], frame)
+            levels = most_probable_levels(heights, evidence, slope_sd)
+            own = levels.slope_precision(heights, evidence, slope_sd)
+            precision += own - expected
+            weighted += own @ levels.slopes
+    covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
+    return Vertical(_up(frame, covariance @ weighted), frame[:2], covariance)
+
+
+def _prior(up_camera: Floats, *, pitch_sd_deg: float, roll_sd_deg: float) -> tuple[Floats, Floats]:
+    """Rows across the view, along it and up in the camera's frame (3, 3), and deviations (2,) of up's slopes."""
     if not (np.isfinite(up_camera).all() and np.linalg.norm(up_camera) > 0):
         raise ValueError(f"expected direction of up {up_camera}; it must be finite and not 0")
     if not all(0 < sd < 90 for sd in (pitch_sd_deg, roll_sd_deg)):
         raise ValueError(f"deviations {pitch_sd_deg} and {roll_sd_deg} of up; give degrees between 0 and 90")
     up = np.asarray(up_camera, float) / np.linalg.norm(up_camera)
-    across, along = _horizontal(up)
-    frame = np.stack([across, along, up])  # in the camera's frame
-    heights = points @ frame.T
-    centre = np.average(heights, axis=0, weights=weights)
-    evidence = _independent(points, weights)
     sine = abs(float(up[2]))  # of how far the camera looks up or down, by which its pitch's error turns about the view
     across_sd_deg = np.hypot(roll_sd_deg * np.sqrt(1 - sine**2), pitch_sd_deg * sine)
-    slope_sd = np.tan(np.deg2rad([across_sd_deg, pitch_sd_deg]))
-    levels = most_probable_levels(heights - centre, evidence, slope_sd)
-    number = _ground_level([_rests(one, levels, one.points_m @ frame.T - centre) for one in people], levels)
-    height = float(levels.heights[number])
-    normal = np.array([*-levels.slopes, 1.0])
-    length = float(np.linalg.norm(normal))
-    return Ground(up_camera=frame.T @ normal / length, height_m=float((height + normal @ centre) / length))
+    return np.stack([*_horizontal(up), up]), np.tan(np.deg2rad([across_sd_deg, pitch_sd_deg]))
+
+
+def _heights(people: Sequence[Contacts], frame: Floats) -> tuple[Floats, Floats, Floats]:
+    """Contacts (N, 3) in a frame's axes from their mean, that mean (3,), and what each counts (N,)."""
+    points = np.concatenate([one.points_m[one.there] for one in people])
+    weights = np.concatenate([one.weights[one.there] for one in people])
+    centre = np.average(points @ frame.T, axis=0, weights=weights)
+    return points @ frame.T - centre, centre, _independent(points, weights)
+
+
+def _up(frame: Floats, slopes: Floats) -> Floats:
+    """(3,) unit normal in the camera's frame of planes of these slopes in a frame's axes."""
+    normal = np.array([*-slopes, 1.0])
+    return np.asarray(frame.T @ normal / np.linalg.norm(normal))
 
 
 def T_camera_world(ground: Ground, *, origin_m: Floats, forward: Floats) -> Floats:

@@ -54,6 +54,12 @@ class Levels:
             at = Levels(solved[:2], solved[2:])
         return at
 
+    def slope_precision(self, points: Floats, evidence: Floats, slope_sd: Floats) -> Floats:
+        """(2, 2) inverse covariance of the slopes, given their prior and points whose levels' heights are unknown."""
+        basis, weighted = self._basis(points, evidence)
+        information = weighted.T @ basis + _prior(slope_sd, len(self.heights))
+        return np.asarray(np.linalg.inv(np.linalg.inv(information)[:2, :2]))
+
     def _basis(self, points: Floats, evidence: Floats) -> tuple[Floats, Floats]:
         """(N, 2 + L) of the linear model of heights, and the same times each point's precision."""
         level, off = self.nearest(points)

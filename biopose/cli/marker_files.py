@@ -30,6 +30,7 @@ from biopose.skeleton.ik.fit_report import (
     away_from_best_fit,
     error_without_faults_m,
     faults_as_dicts,
+    hardly_told,
     jumps_as_dicts,
     markers_far,
 )
@@ -188,7 +189,7 @@ def solve_files(
             weights=setup.weights,
             limits=limits,
             outliers="left out",
-            deviations=sd_out is not None,
+            deviations=solver == "biopose",
             tolerance=setup.tolerance,
             threads=threads,
             progress=progress.update if solver == "biopose" else None,
@@ -216,7 +217,7 @@ def solve_files(
                 weights=setup.weights,
                 targets=setup.targets,
                 limits=limits,
-                deviations=sd_out is not None,
+                deviations=solver == "biopose",
                 tolerance=setup.tolerance,
                 threads=threads,
             )
@@ -242,6 +243,7 @@ def solve_files(
         outliers=outliers,
         faults=faults_as_dicts(solution.faults),
         markers_far=markers_far(solution),
+        hardly_told=hardly_told(skeleton, solution),
         jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
         away_from_best_fit=away,

@@ -46,7 +46,7 @@ def read_trial_person(path: Path) -> TrialPerson:
         described = json.loads((table.schema.metadata or {})[METADATA_KEY])
         if "shape_coefficients" not in described:
             raise FileFormatError(
-                f"{path}: describes no body surface, as of recordings of markers; leave out the format that shows one"
+                f"{path}: describes no body surface, as of recordings of markers; leave out the format glb"
             )
         person = _person(described["shape_coefficients"], described["body_scales"])
         time_s = table["time_s"].to_numpy()

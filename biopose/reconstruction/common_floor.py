@@ -5,22 +5,26 @@ A person's height is the scale of their distance from the camera.
 Somebody who is given too great a height is put too far away, on their own ray, so their feet rest lower than another's
 where the camera looks down. With the camera h above a person's floor, a height H gives h in proportion to H: the height
 that would put the person on another's floor follows from the two.
+
+A tilted ground may put both on one plane in spite of wrong heights. So the vertical here is that of their bodies and of
+each person's own contacts, and floors are apart where its error leaves no room for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.camera.ground import STANDS_S, Contacts, Ground, ground_from_contacts
+from biopose.camera.ground import STANDS_S, Contacts, Ground, Vertical, ground_from_contacts
 from biopose.camera.ground_levels import LEAST_STEP_M
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
-FLOORS_APART_M = 0.2  # less is within the error of depth
-SLOPE = 0.05  # of the ground and of the camera's direction: such a part of the distance between people is no step
+APART_SDS = 2.5  # of the difference between two floors' heights
+FLOOR_SD_M = 0.04  # of a floor's height: the points on the feet
+SCALE_SD = 0.03  # likewise, of the camera's height over it: the scale of a person of the right height
 LEAST_CAMERA_HEIGHT_M = 0.3  # over both floors; below it a floor's height says nothing about a person's
 UP_SD_DEG = 0.1  # up is known: it is that of all people
 
@@ -40,24 +44,22 @@ class Footing:
     contacts: Contacts
 
 
-def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, tuple[str, ...]]:
+def floor_notes(people: Sequence[Footing], *, vertical: Vertical) -> dict[int, tuple[str, ...]]:
     """Sentences for each person whose feet do not rest on the floor of the first who has contacts.
 
     Args:
         people: who was measured in one clip.
-        up_camera: (3,) against gravity.
+        vertical: by `vertical_of_each_alone`.
 
     Returns:
         By the person's number; nobody whose feet do.
     """
-    floors = [_Floor.of(one, up_camera) for one in people if one.contacts.there.any()]
+    floors = [_Floor.of(one, vertical.up_camera) for one in people if one.contacts.there.any()]
     notes: dict[int, tuple[str, ...]] = {}
     for floor in floors[1:]:
         first = floors[0]
-        step_m = floor.height_m - first.height_m
-        apart_m = float(np.linalg.norm(floor.centre_m - first.centre_m))
-        if abs(step_m) > FLOORS_APART_M + SLOPE * apart_m:
-            notes[floor.person.person] = (_sentence(first, floor, step_m),)
+        if _are_apart(first, floor, vertical):
+            notes[floor.person.person] = (_sentence(first, floor, vertical),)
     return notes
 
 
@@ -104,13 +106,38 @@ class _Floor:
         points_m, weights = person.contacts.points_m.reshape(-1, 3), person.contacts.weights.ravel()
         return cls(person, ground.height_m, np.average(points_m, axis=0, weights=weights))
 
+    def scaled_to(self, height_m: float) -> _Floor:
+        """That of the person with another height."""
+        factor = height_m / self.person.height_m
+        return replace(
+            self,
+            person=replace(self.person, height_m=height_m),
+            height_m=factor * self.height_m,
+            centre_m=factor * self.centre_m,
+        )
+
     def height_on(self, other: _Floor) -> float:
         """The height of this person that would put them on another's floor."""
         return self.person.height_m * other.height_m / self.height_m
 
 
-def _sentence(first: _Floor, floor: _Floor, step_m: float) -> str:
-    a, b = first.person, floor.person
+def _are_apart(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:
+    """Whether two floors differ by more than the errors of feet, scale and vertical explain."""
+    of_scale_m = SCALE_SD * np.array([first.height_m, floor.height_m])
+    of_vertical_m = vertical.height_sd_m(floor.centre_m - first.centre_m)
+    sd_m = float(np.linalg.norm([FLOOR_SD_M, FLOOR_SD_M, *of_scale_m, of_vertical_m]))
+    return abs(floor.height_m - first.height_m) > APART_SDS * sd_m
+
+
+def _are_exchanged(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:
+    """Whether each with the other's height stands on one floor."""
+    a, b = first.scaled_to(floor.person.height_m), floor.scaled_to(first.person.height_m)
+    nearer = abs(b.height_m - a.height_m) < abs(floor.height_m - first.height_m) / 2
+    return nearer and not _are_apart(a, b, vertical)
+
+
+def _sentence(first: _Floor, floor: _Floor, vertical: Vertical) -> str:
+    a, b, step_m = first.person, floor.person, floor.height_m - first.height_m
     what = (
         f"The feet of person {b.person} rest {abs(step_m):.2f} m {'above' if step_m > 0 else 'below'} the floor of "
         f"person {a.person}, with the heights {a.height_m:.2f} m (person {a.person}) and {b.height_m:.2f} m "
@@ -119,10 +146,11 @@ def _sentence(first: _Floor, floor: _Floor, step_m: float) -> str:
     if max(first.height_m, floor.height_m) > -LEAST_CAMERA_HEIGHT_M:
         return f"{what} If it is one floor, a height is wrong, or the camera's tilt or focal length."
     fitting = [(b.person, floor.height_on(first)), (a.person, first.height_on(floor))]
+    exchanged = _are_exchanged(first, floor, vertical)
     likely = [f"{m:.2f} m for person {n}" for n, m in fitting if LEAST_HEIGHT_M <= m <= MOST_HEIGHT_M]
     if not likely:
         return f"{what} No height puts both on one floor: they stand on different ones."
     return (
-        f"{what} If it is one floor, a height is wrong ({' or '.join(likely)} would put both on it), or the camera's "
-        "tilt or focal length."
+        f"{what} If it is one floor, {'these heights are exchanged, or ' if exchanged else ''}a height is wrong "
+        f"({' or '.join(likely)} would put both on it), or the camera's tilt or focal length."
     )

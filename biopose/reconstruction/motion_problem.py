@@ -20,6 +20,7 @@ from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
     Term,
+    angle_prior,
     energy_of,
     foot_height,
     foot_sliding,
@@ -27,7 +28,6 @@ from biopose.reconstruction.residuals import (
     normal_prior,
     reprojection,
     smoothness,
-    turned,
 )
 from biopose.reconstruction.unseen_coordinates import unseen_columns, with_unseen_at_their_means
 from biopose.skeleton.constant_errors import without_side
@@ -231,7 +231,9 @@ class MotionProblem:
                 poses.world, poses.q[..., self.rotational], observed, weights
             )
         if (mesh := self.mesh_angles) is not None:
-            terms["mesh"] = lambda poses: turned(poses.q[..., self.rotational], mesh, observed, self.mesh_sd, weights)
+            terms["mesh"] = lambda poses: angle_prior(
+                poses.q[..., self.rotational], mesh, observed, self.mesh_sd, weights
+            )
         return terms
 
     def shape_energies(self, at: MotionVariables) -> dict[str, Tensor]:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.camera.ground import Contacts, Ground, T_camera_world, ground_from_contacts
+from biopose.camera.ground import (
+    Contacts,
+    Ground,
+    T_camera_world,
+    Vertical,
+    ground_from_contacts,
+    vertical_of_each_alone,
+)
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
@@ -156,7 +163,7 @@ def fit_people(
     ground = _ground(footings, fits[0][2])
     T = _world(ground, fits[0][2], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
-    of_floor = floor_notes(footings, up_camera=ground.up_camera) if stands else {}
+    of_floor = floor_notes(footings, vertical=_vertical(footings, [fit[2] for fit in fits])) if stands else {}
     unseen = unseen_ground_notes(footings, ground) if stands else {}
     return [
         FittedPerson(
@@ -229,14 +236,25 @@ def _ground(footings: Sequence[Footing], first: FittedMotion) -> Ground:
     people = [footing.contacts for footing in footings]
     if not any(one.there.any() for one in people):
         people = [_lowest(one, up_camera) for one in people]
+    return ground_from_contacts(people, up_camera=up_camera, **_up_sds_deg(up_camera))
+
+
+def _vertical(footings: Sequence[Footing], fits: Sequence[FittedMotion]) -> Vertical:
+    """Of the bodies and of each person's own contacts."""
+    up_camera = np.mean([fit.R_camera_world[:, 1] for fit in fits], axis=0)
+    up_camera /= np.linalg.norm(up_camera)
+    contacts = [footing.contacts for footing in footings]
+    return vertical_of_each_alone(contacts, up_camera=up_camera, **_up_sds_deg(up_camera, people=len(fits)))
+
+
+def _up_sds_deg(up_camera: NDArray[np.float64], *, people: int = 1) -> dict[str, float]:
+    """Standard deviations of the mean of people's verticals: only what they owe to the camera is the same in all."""
     pitch_deg = np.degrees(np.arcsin(np.clip(up_camera[2], -1.0, 1.0)))
     roll_deg = np.degrees(np.arctan2(up_camera[0], -up_camera[1]))
-    return ground_from_contacts(
-        people,
-        up_camera=up_camera,
-        pitch_sd_deg=float(np.hypot(PITCH_SD_DEG, PITCH_SHARE * pitch_deg)),
-        roll_sd_deg=float(np.hypot(ROLL_SD_DEG, ROLL_SHARE * roll_deg)),
-    )
+    return {
+        "pitch_sd_deg": float(np.hypot(PITCH_SD_DEG / np.sqrt(people), PITCH_SHARE * pitch_deg)),
+        "roll_sd_deg": float(np.hypot(ROLL_SD_DEG / np.sqrt(people), ROLL_SHARE * roll_deg)),
+    }
 
 
 def _world(ground: Ground, first: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:

@@ -170,7 +170,7 @@ def smoothness(keypoints_m: Tensor, angles: Tensor, observed: Observations, weig
     )
 
 
-def turned(angles: Tensor, near: Tensor, observed: Observations, sd: Tensor, weights: FitWeights) -> Term:
+def angle_prior(angles: Tensor, near: Tensor, observed: Observations, sd: Tensor, weights: FitWeights) -> Term:
     """Normal errors of angles (S, T, A, 1) from an earlier estimate of them.
 
     Args:

@@ -142,3 +142,21 @@ def test_frames_whose_joints_missing_markers_leave_open_are_not_trusted() -> Non
     found = {row.name: row.value for row in marker_quality_metrics(one, None)}
     assert found["untrusted_share"] == 0.4  # the knee's and those of low quality
     assert found["undetermined_share"] == 0.5
+
+
+@pytest.mark.parametrize("gap_frames", [9, 10, 40])
+def test_no_stride_or_step_spans_so_many_frames_without_anybody_that_a_foot_may_land(gap_frames: int) -> None:
+    """The picture stands still 0.2 s into the left foot's stance from 2.5 s on, and the walk goes on where it was."""
+    one, gap = walking(), slice(270, 270 + gap_frames)
+    frames = np.concatenate([np.arange(270), np.full(gap_frames, 269), np.arange(270, 600)])
+    seen = np.ones(len(frames), dtype=np.bool_)
+    seen[gap] = False
+    moved_m = {side: (points - points[0])[frames] for side, points in one.foot_points_m.items()}
+    stopped = motion(feet_m=moved_m, observed={"left": seen, "right": seen})
+    stopped = replace(stopped, frame_quality={**stopped.frame_quality, "seen_fraction": seen.astype(float)})
+    events, _ = analysed(stopped, "walk")
+    rows = cycle_metrics(stopped, events, [], activity="walk")
+    across = {row.metric for row in rows if row.start_s < 2.7 and row.end_s > 2.7 + gap_frames / RATE_HZ}
+    assert ("contact_time" in across) == (gap_frames < 10)
+    assert not across or gap_frames < 10
+    assert len({(row.side, row.cycle_number) for row in rows if row.metric == "contact_time"}) >= 7

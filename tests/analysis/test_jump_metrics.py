@@ -147,6 +147,28 @@ def test_a_jump_whose_feet_are_not_seen_is_not_counted_as_none() -> None:
     assert "when the feet leave the ground and meet it is not seen." in str(count.reason)
 
 
+def test_a_flight_in_frames_that_cannot_be_trusted_is_none_and_says_so() -> None:
+    """As of somebody who leaves the picture."""
+    one = jump()
+    quality = np.where(one.time_s > 1.2, 0.0, 1.0)
+    height = metrics_of(replace(one, frame_quality=one.frame_quality | {"quality": quality}), "countermovement_jump")
+    assert height["jump_height", "none"].value is None
+    assert "s frames cannot be trusted: whether somebody flies is not known." in str(
+        height["jump_height", "none"].reason
+    )
+
+
+def test_the_longest_jump_is_not_known_where_a_longer_one_has_no_known_landing() -> None:
+    """As of somebody who hops, then lands a somersault that is not seen; `cycles` still has the hop."""
+    both = one_after_another(jump(flight_s=0.3), jump(flight_s=0.6))
+    assert value(metrics_of(both, "countermovement_jump"), "flight_time") == pytest.approx(0.6, abs=DT)
+    seen = both.time_s < 3.0
+    unseen = replace(both, foot_observed=dict.fromkeys(SIDES, seen))
+    found = metrics_of(unseen, "countermovement_jump")["jump_height", "none"]
+    assert found.value is None
+    assert "when the feet leave the ground and meet it is not seen." in str(found.reason)
+
+
 def test_a_landing_after_which_feet_do_not_rest_is_told_by_the_level_from_which_they_rose() -> None:
     """The recording ends 0.08 s after it, and until then they roll."""
     one = jump(duration_s=1.58)

@@ -113,6 +113,12 @@ def test_notes_of_the_files_are_printed() -> None:
         assert "a note" in summary.lines()
 
 
+def test_angles_that_markers_hardly_tell_are_named() -> None:
+    assert "hardly told, standard deviation in degrees in the median: pro_sup_r 23, pro_sup_l 24" in (
+        summary_of_ik(hardly_told={"pro_sup_r": 22.8, "pro_sup_l": 24.1}).lines()
+    )
+
+
 def test_a_good_result_takes_two_lines() -> None:
     assert summary_of_ik().lines() == [
         "q.mot: 200 frames in 0.50 s (400 frames/s, biopose)",

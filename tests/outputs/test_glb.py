@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -14,6 +15,7 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOGeometry import vtkGLTFReader
 
 from biopose.errors import FileFormatError
+from biopose.io.parquet import METADATA_KEY
 from biopose.outputs.glb import write_glb
 from biopose.outputs.trial import write_trial_parquet
 from biopose.outputs.trial_person import read_trial_person
@@ -106,3 +108,10 @@ def test_a_table_without_a_body_is_refused(trial: Path, tmp_path: Path) -> None:
     pq.write_table(pq.read_table(trial).replace_schema_metadata({}), bare)
     with pytest.raises(FileFormatError, match="measure the trial again"):
         write_glb(bare, tmp_path / "trial.glb")
+
+
+def test_a_recording_of_markers_has_no_body_to_show_and_the_format_is_named(tmp_path: Path) -> None:
+    table = pa.table({"time_s": [0.0]}).replace_schema_metadata({METADATA_KEY: b"{}"})
+    pq.write_table(table, tmp_path / "trial.parquet")
+    with pytest.raises(FileFormatError, match="recordings of markers; leave out the format glb"):
+        write_glb(tmp_path / "trial.parquet", tmp_path / "trial.glb")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from biopose.camera.ground import Contacts, Ground
+from biopose.camera.ground import Contacts, Ground, vertical_of_each_alone
 from biopose.reconstruction.common_floor import Footing, floor_notes, unseen_ground_notes
 from tests.camera.test_ground import one_by_one
 
@@ -22,20 +23,36 @@ def footing(person: int, *, true_m: float, given_m: float, at: tuple[float, floa
     return Footing(person, given_m, one_by_one(feet * given_m / true_m))
 
 
-def notes(*people: Footing, up: NDArray[np.float64] = UP) -> dict[int, str]:
-    return {person: sentence for person, (sentence,) in floor_notes(people, up_camera=up).items()}
+def notes(*people: Footing, up: NDArray[np.float64] = UP, sd_deg: float = 0.1) -> dict[int, str]:
+    contacts = [one.contacts for one in people]
+    vertical = vertical_of_each_alone(contacts, up_camera=up, pitch_sd_deg=sd_deg, roll_sd_deg=sd_deg)
+    return {person: sentence for person, (sentence,) in floor_notes(people, vertical=vertical).items()}
 
 
 def test_people_of_the_right_heights_share_a_floor_without_a_note() -> None:
     assert not notes(footing(0, true_m=1.65, given_m=1.65, at=(0, 4)), footing(1, true_m=1.85, given_m=1.85, at=(1, 6)))
 
 
-def test_exchanged_heights_are_reported_with_the_heights_that_would_fit() -> None:
-    found = notes(footing(0, true_m=1.85, given_m=1.5, at=(0, 4)), footing(1, true_m=1.5, given_m=1.85, at=(1, 4)))
+def test_a_wrong_height_is_reported_with_the_heights_that_would_fit() -> None:
+    found = notes(footing(0, true_m=1.85, given_m=1.5, at=(0, 4)), footing(1, true_m=1.5, given_m=1.5, at=(1, 4)))
     assert list(found) == [1]
-    assert "The feet of person 1 rest 0.63 m below the floor of person 0" in found[1]
-    # on the floor of person 0, who is 1.5 for 1.85: 1.5 * 1.5 / 1.85; or person 0 on that of person 1
-    assert f"{1.5 * 1.5 / 1.85:.2f} m for person 1 or {1.85 * 1.85 / 1.5:.2f} m for person 0 would put both" in found[1]
+    assert "The feet of person 1 rest 0.28 m below the floor of person 0" in found[1]
+    assert f"a height is wrong ({1.5 * 1.5 / 1.85:.2f} m for person 1 or 1.85 m for person 0 would put both" in found[1]
+    assert "exchanged" not in found[1]
+
+
+@pytest.mark.parametrize("true_m", [(1.83, 1.6), (1.6, 1.83)], ids=["a plane holds both", "no plane does"])
+def test_exchanged_heights_are_reported_where_a_tilted_ground_could_hold_both(true_m: tuple[float, float]) -> None:
+    """1.6 m apart in depth, as the bodies' vertical is known of two people: the plane would be tilted by 8 degrees."""
+    places = [(0.0, 4.0), (0.5, 5.6)]
+    for given_m in (true_m, true_m[::-1]):
+        people = [
+            footing(number, true_m=true, given_m=given, at=at)
+            for number, (true, given, at) in enumerate(zip(true_m, given_m, places, strict=True))
+        ]
+        found = notes(*people, sd_deg=2.8)
+        assert list(found) == ([] if given_m == true_m else [1])
+        assert all("these heights are exchanged, or a height is wrong" in sentence for sentence in found.values())
 
 
 def test_a_camera_at_the_floor_tells_nothing_about_heights() -> None:

@@ -22,6 +22,9 @@ HANDEDNESS = {
     "mirrored": "the recording is mirrored (or left and right are exchanged in the markers' names): with z reversed",
 }
 FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
+# In the median: farther than people's angles differ in a posture. Keypoints of a foot tell subtalar angles to 16
+# degrees, markers of a forearm its rotation to 23.
+HARDLY_TOLD_DEG = 15.0
 LIKE_A_GAP = 2  # frames
 STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED, COORDINATES_LISTED = 6, 6, 6, 6
 AWAY_DEG = 1.0  # from the best fit, which is named
@@ -130,6 +133,26 @@ def far_line(far: dict[str, dict[str, Any]]) -> list[str]:
     parts = [f"{n} in {frames_text(far[n]['frames'])} (up to {far[n]['max_mm']:.0f} mm)" for n in names]
     rest = [f"and {len(parts) - MARKERS_LISTED} more markers"] if len(parts) > MARKERS_LISTED else []
     return [f"above {FAR_MM:.0f} mm, OpenSim's limit for a marker: {'; '.join([*parts[:MARKERS_LISTED], *rest])}"]
+
+
+def hardly_told(skeleton: Skeleton, solution: IKSolution) -> dict[str, float]:
+    """The angles whose median standard deviation is above HARDLY_TOLD_DEG, and that, degrees; none where none is known.
+
+    Args:
+        skeleton: of the solution.
+        solution: with coordinate_sd.
+    """
+    if solution.coordinate_sd is None or not solution.solved.any():
+        return {}
+    sd_deg = np.degrees(np.median(solution.coordinate_sd[solution.solved], axis=0))
+    by_name = zip(solution.coordinates.names, sd_deg.tolist(), strict=True)
+    return {name: round(sd, 1) for name, sd in by_name if name in skeleton.rotational_names and sd > HARDLY_TOLD_DEG}
+
+
+def hardly_told_line(sd_deg: Mapping[str, float]) -> list[str]:
+    """One line; none where there is none."""
+    named = ", ".join(f"{name} {sd:.0f}" for name, sd in sd_deg.items())
+    return [f"hardly told, standard deviation in degrees in the median: {named}"] if named else []
 
 
 def away_from_best_fit(skeleton: Skeleton, found: IKSolution, best: IKSolution) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from biopose.analysis.criterion_text import interval_text, value_text
 from biopose.cli.command_line import Commands, as_json, show
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_without_home, with_home
@@ -147,6 +148,8 @@ def _use_line(details: Mapping[str, Any]) -> str:
 
 
 def _comparison_lines(found: Mapping[str, Any]) -> list[str]:
+    from biopose.analysis.definitions import DEFINITIONS
+
     first, second = found["versions"]
     lines = []
     for one in (first, second):
@@ -175,9 +178,12 @@ def _comparison_lines(found: Mapping[str, Any]) -> list[str]:
     for row in found["reference"]:
         error, coverage = _change(row["mean_absolute_deg"], ".2f"), _change(row["coverage"], ".2f")
         lines.append(f"  {row['trial_id']}, {row['kind']}: mean absolute error {error} deg, coverage {coverage}")
-    lines.append(f"  {'second minus first':<32} {'bias':>9}   95 % limits of agreement of single frames, or trials")
-    lines += [_limits_line(row, row["coordinate"]) for row in found["coordinates"]]
-    lines += [_limits_line(row, f"{row['metric']} ({row['trials']} trials)") for row in found["metrics"]]
+    lines.append(f"  {'second minus first':<32} {'bias':>18}   95 % limits of agreement of single frames, or trials")
+    lines += [_limits_line(row, *row["coordinate"].rpartition("_")[::2]) for row in found["coordinates"]]
+    for row in found["metrics"]:
+        definition = DEFINITIONS.get(row["metric"])
+        unit = definition.unit.removeprefix("1") if definition else ""
+        lines.append(f"{_limits_line(row, row['metric'], unit)} ({row['trials']} trials)")
     return lines
 
 
@@ -185,12 +191,9 @@ def _change(values: list[float | None], digits: str) -> str:
     return " -> ".join("not known" if value is None else format(value, digits) for value in values)
 
 
-def _limits_line(row: Mapping[str, Any], name: str) -> str:
-    if row["bias"] is None:
-        return f"  {name:<32} {'-':>9}"
-    if row["lower_limit"] is None:
-        return f"  {name:<32} {row['bias']:>+9.3f}   not known of one trial"
-    return f"  {name:<32} {row['bias']:>+9.3f}   {row['lower_limit']:+.3f} to {row['upper_limit']:+.3f}"
+def _limits_line(row: Mapping[str, Any], name: str, unit: str) -> str:
+    limits = interval_text(row["lower_limit"], row["upper_limit"], unit)
+    return f"  {name:<32} {value_text(row['bias'], unit):>18}   {limits}"
 
 
 def _lines(versions: list[RegisteredVersion]) -> list[str]:

@@ -121,7 +121,8 @@ def start(
 
     The golden set is sampled first, then trials of every activity, team, camera and quality. What the candidate shares
     with the promoted release is not made again and counts for no budget of minutes: of other weights of MQ-HMR, who was
-    located; of another NeurIK, all but the angles. Once the minutes are spent, no further trial is begun.
+    located; of another NeurIK, all but the angles. What was pruned is made again, and counts. Once the minutes are
+    spent, no further trial is begun.
 
     The exit code is 0 where the gate passes the candidate, 3 where it does not.
 

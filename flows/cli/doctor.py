@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -12,7 +13,11 @@ from biopose.cli.doctor import examine, report
 
 
 @click.command()
-@click.option("--home", type=FOLDER, help="Examine this home, too: permissions, space, warehouse, files, leftovers.")
+@click.option(
+    "--home",
+    type=FOLDER,
+    help="Examine this home, too: permissions, space, warehouse, files, leftovers; else BIOPOSE_HOME, once there.",
+)
 @as_json
 def doctor(home: Path | None, json_: bool) -> None:
     """Report what works here, what is missing and how to get it.
@@ -26,6 +31,8 @@ def doctor(home: Path | None, json_: bool) -> None:
       biopose doctor --home /data/biopose
     """
     findings = examine()
+    if home is None and (named := os.environ.get("BIOPOSE_HOME")) and Path(named).is_dir():
+        home = Path(named)
     if home is not None:
         from tasks.home_health import examine_home
         from tasks.settings import Settings

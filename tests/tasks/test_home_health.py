@@ -115,6 +115,7 @@ def test_the_command_fails_where_the_next_night_would(settings: Settings) -> Non
     assert result.exit_code == 1
     assert "no list of an erasure" in result.output
     assert "permissions" in result.output
+    assert CliRunner().invoke(cli, ["doctor"], env={"BIOPOSE_HOME": str(settings.home)}).exit_code == 1
 
 
 def test_an_audit_log_that_was_changed_is_reported(settings: Settings) -> None:

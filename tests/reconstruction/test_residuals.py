@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.camera.ground import LEAST_STEP_M
+from biopose.camera.ground_levels import LEAST_STEP_M
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     FitWeights,

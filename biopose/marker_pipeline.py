@@ -40,11 +40,11 @@ from biopose.skeleton.ik.fit_report import (
     far_line,
     fault_lines,
     faults_as_dicts,
-    hardly_told,
-    hardly_told_line,
     jump_lines,
     jumps_as_dicts,
     markers_far,
+    poorly_determined,
+    poorly_determined_line,
 )
 from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
@@ -244,7 +244,7 @@ def _fit_notes(skeleton: Skeleton, recording: MarkerTrajectories, solution: IKSo
         *jump_lines(jumps_as_dicts(jumps(skeleton, solution.coordinates, judged))),
         *_gap_lines(solution.solved),
         *_undetermined_lines(solution),
-        *hardly_told_line(hardly_told(skeleton, solution)),
+        *poorly_determined_line(poorly_determined(skeleton, solution)),
     ]
     if solution.held:
         lines.append(f"held at default, observed by no marker: {', '.join(solution.held)}")

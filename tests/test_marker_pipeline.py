@@ -199,6 +199,6 @@ def test_angles_that_keypoints_hardly_tell_are_named_with_their_deviation(tmp_pa
     noise_m = 0.03 * np.random.default_rng(0).standard_normal(recorded.positions_m.shape)
     path = written_trc(tmp_path / "a.trc", replace(recorded, positions_m=recorded.positions_m + noise_m))
     measured = measure_markers(MarkerTrial(path, height_m=1.85, keypoints=True, activity="other"), tmp_path)
-    (note,) = (one for one in measured.notes if one.startswith("hardly told, "))
+    (note,) = (one for one in measured.notes if one.startswith("poorly determined, "))
     assert "subtalar_angle_r " in note
     assert "knee_angle" not in note

@@ -1,8 +1,8 @@
 """Whether a motion can be the activity that is declared: events and metrics of another one are wrong however they look.
 
 Such a trial has kinematics alone: no events and no cycles, and metrics that are null with the reason, those of angles,
-too, since the activity decides how far they are filtered. Nothing is said of throws and kicks, in which anything may be
-done besides, nor between activities of one kind: a sprint begins as a run, and a drop jump's drop may not be recorded.
+too, since the activity sets their low-pass filter's cut-off. Throws and kicks are not tested, as other motion may
+surround them, nor are activities of one kind told apart: a sprint begins as a run, and a drop jump's drop may not be recorded.
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ from biopose.skeleton.ik.fit_report import (
     away_from_best_fit,
     error_without_faults_m,
     faults_as_dicts,
-    hardly_told,
     jumps_as_dicts,
     markers_far,
+    poorly_determined,
 )
 from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
@@ -243,7 +243,7 @@ def solve_files(
         outliers=outliers,
         faults=faults_as_dicts(solution.faults),
         markers_far=markers_far(solution),
-        hardly_told=hardly_told(skeleton, solution),
+        poorly_determined=poorly_determined(skeleton, solution),
         jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
         away_from_best_fit=away,

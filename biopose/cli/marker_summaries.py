@@ -12,9 +12,9 @@ from biopose.skeleton.ik.fit_report import (
     doubt_lines,
     far_line,
     fault_lines,
-    hardly_told_line,
     jump_lines,
     lying_lines,
+    poorly_determined_line,
 )
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.static_trial import StaticTrial
@@ -86,9 +86,9 @@ class IKSummary:
 
     `faults` are of `MarkerFault`: kind, markers, frames (first and last of each stretch, counted from 0), error_mm,
     lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
-    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `hardly_told` are the angles whose median
-    standard deviation is large, degrees; of OpenSim's solution none is known. `jumps` are steps of joints that no
-    marker makes: frames, degrees, markers_mm. `handedness` explains a poor fit. `away_from_best_fit` are degrees by
+    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `poorly_determined` are the angles
+    whose median standard deviation is large, degrees; of OpenSim's solution none is known. `jumps` are steps of joints
+    that no marker makes: frames, degrees, markers_mm. `handedness` explains a poor fit. `away_from_best_fit` are degrees by
     coordinate by which OpenSim's solution is off the least squares of the same markers; None where that was not looked
     at.
     """
@@ -112,7 +112,7 @@ class IKSummary:
     faults: list[dict[str, Any]] = field(default_factory=list)
     markers_far: dict[str, dict[str, Any]] = field(default_factory=dict)
     jumps: list[dict[str, Any]] = field(default_factory=list)
-    hardly_told: dict[str, float] = field(default_factory=dict)
+    poorly_determined: dict[str, float] = field(default_factory=dict)
     handedness: dict[str, Any] | None = None
     away_from_best_fit: dict[str, float] | None = None
 
@@ -139,7 +139,7 @@ class IKSummary:
             *far_line(self.markers_far),
             *jump_lines(self.jumps),
             *self._missing(),
-            *hardly_told_line(self.hardly_told),
+            *poorly_determined_line(self.poorly_determined),
             *self.notes,
         ]
         if self.coordinates_held:

@@ -114,8 +114,8 @@ def test_notes_of_the_files_are_printed() -> None:
 
 
 def test_angles_that_markers_hardly_tell_are_named() -> None:
-    assert "hardly told, standard deviation in degrees in the median: pro_sup_r 23, pro_sup_l 24" in (
-        summary_of_ik(hardly_told={"pro_sup_r": 22.8, "pro_sup_l": 24.1}).lines()
+    assert "poorly determined, standard deviation in degrees in the median: pro_sup_r 23, pro_sup_l 24" in (
+        summary_of_ik(poorly_determined={"pro_sup_r": 22.8, "pro_sup_l": 24.1}).lines()
     )
 
 

@@ -1,4 +1,4 @@
-"""What a track does not show is said."""
+"""What a track does not show has a note."""
 
 from dataclasses import replace
 
@@ -25,19 +25,19 @@ def test_who_is_wholly_in_view_has_no_note() -> None:
 
 
 def test_legs_that_are_cut_off_are_named() -> None:
-    (said,) = limits_of_view(track(unseen=("knee", "ankle", "toe", "heel")))
-    assert "in most frames: left leg, right leg, left foot, right foot. Their angles" in said
-    assert "not measured" in said
+    (note,) = limits_of_view(track(unseen=("knee", "ankle", "toe", "heel")))
+    assert "in most frames: left leg, right leg, left foot, right foot. Their angles" in note
+    assert "not measured" in note
 
 
 def test_one_side_that_is_cut_off_is_named() -> None:
-    (said,) = limits_of_view(track(unseen=("left_elbow", "left_wrist")))
-    assert ": left arm. " in said
+    (note,) = limits_of_view(track(unseen=("left_elbow", "left_wrist")))
+    assert ": left arm. " in note
 
 
 def test_frames_without_the_person_are_counted_and_do_not_hide_limbs() -> None:
-    (said,) = limits_of_view(track(lost=6))
-    assert "not found in 6 of 10 frames" in said
+    (note,) = limits_of_view(track(lost=6))
+    assert "not found in 6 of 10 frames" in note
 
 
 def test_a_clip_too_short_for_motion_says_so() -> None:
@@ -61,7 +61,7 @@ def crossing(rate_hz: int, *, lost_s: float = 0.0, dropped: bool = False) -> Per
 @pytest.mark.parametrize("rate_hz", [25, 30, 60, 120, 240])
 def test_missing_frames_in_which_somebody_moved_are_told_by_when(rate_hz: int) -> None:
     assert limits_of_view(crossing(rate_hz)) == ()
-    (said,) = limits_of_view(crossing(rate_hz, lost_s=0.2))
-    assert said.startswith("At 1.0")
-    assert "frames are missing there" in said
+    (note,) = limits_of_view(crossing(rate_hz, lost_s=0.2))
+    assert note.startswith("At 1.0")
+    assert "frames are missing there" in note
     assert limits_of_view(crossing(rate_hz, lost_s=0.2, dropped=True)) == ()

@@ -24,7 +24,7 @@ HANDEDNESS = {
 FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
 # In the median: farther than people's angles differ in a posture. Keypoints of a foot tell subtalar angles to 16
 # degrees, markers of a forearm its rotation to 23.
-HARDLY_TOLD_DEG = 15.0
+POORLY_DETERMINED_DEG = 15.0
 LIKE_A_GAP = 2  # frames
 STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED, COORDINATES_LISTED = 6, 6, 6, 6
 AWAY_DEG = 1.0  # from the best fit, which is named
@@ -135,8 +135,8 @@ def far_line(far: dict[str, dict[str, Any]]) -> list[str]:
     return [f"above {FAR_MM:.0f} mm, OpenSim's limit for a marker: {'; '.join([*parts[:MARKERS_LISTED], *rest])}"]
 
 
-def hardly_told(skeleton: Skeleton, solution: IKSolution) -> dict[str, float]:
-    """The angles whose median standard deviation is above HARDLY_TOLD_DEG, and that, degrees; none where none is known.
+def poorly_determined(skeleton: Skeleton, solution: IKSolution) -> dict[str, float]:
+    """Median standard deviations above POORLY_DETERMINED_DEG, degrees, by angle; none where none is known.
 
     Args:
         skeleton: of the solution.
@@ -146,13 +146,15 @@ def hardly_told(skeleton: Skeleton, solution: IKSolution) -> dict[str, float]:
         return {}
     sd_deg = np.degrees(np.median(solution.coordinate_sd[solution.solved], axis=0))
     by_name = zip(solution.coordinates.names, sd_deg.tolist(), strict=True)
-    return {name: round(sd, 1) for name, sd in by_name if name in skeleton.rotational_names and sd > HARDLY_TOLD_DEG}
+    return {
+        name: round(sd, 1) for name, sd in by_name if name in skeleton.rotational_names and sd > POORLY_DETERMINED_DEG
+    }
 
 
-def hardly_told_line(sd_deg: Mapping[str, float]) -> list[str]:
+def poorly_determined_line(sd_deg: Mapping[str, float]) -> list[str]:
     """One line; none where there is none."""
     named = ", ".join(f"{name} {sd:.0f}" for name, sd in sd_deg.items())
-    return [f"hardly told, standard deviation in degrees in the median: {named}"] if named else []
+    return [f"poorly determined, standard deviation in degrees in the median: {named}"] if named else []
 
 
 def away_from_best_fit(skeleton: Skeleton, found: IKSolution, best: IKSolution) -> dict[str, float]:

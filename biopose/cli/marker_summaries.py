@@ -88,9 +88,9 @@ class IKSummary:
     lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
     above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `poorly_determined` are the angles
     whose median standard deviation is large, degrees; of OpenSim's solution none is known. `jumps` are steps of joints
-    that no marker makes: frames, degrees, markers_mm. `handedness` explains a poor fit. `away_from_best_fit` are degrees by
-    coordinate by which OpenSim's solution is off the least squares of the same markers; None where that was not looked
-    at.
+    that no marker makes: frames, degrees, markers_mm. `handedness` explains a poor fit. `away_from_best_fit` are
+    degrees by coordinate by which OpenSim's solution is off the least squares of the same markers; None where that was
+    not looked at.
     """
 
     out: str

@@ -8,8 +8,9 @@ import pytest
 from tests.commands import COMMANDS, assert_parses
 
 ROOT = Path(__file__).parents[2]
-PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "flows/deployment/README.md")} | {
-    f"biopose/weights/{page.name}": page.read_text() for page in sorted(ROOT.glob("biopose/weights/*.md"))
+FOLDERS = (".", "biopose", "biopose/cli", "biopose/weights", "flows", "flows/deployment", "warehouse")
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text() for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))
 }
 every_page = pytest.mark.parametrize("page", PAGES)
 
@@ -31,3 +32,9 @@ def test_options_that_it_names_alone_exist(page: str) -> None:
     options = {name for command in COMMANDS.values() for p in command.params for name in (*p.opts, *p.secondary_opts)}
     for option in re.findall(r"`(--[a-z0-9-]+)", PAGES[page]):
         assert option in options | {"--help"}
+
+
+@every_page
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert ((ROOT / page).parent / link).exists(), link

@@ -7,7 +7,7 @@
 
 `measure` chains the stages in memory. A nightly ingestion maps the same functions over files: `perceive_shards` and
 `read_shard`, `write_motion` and `read_motion` stand between them. Evaluation and the training data call them, too.
-A recording of markers takes another way, `biopose.marker_pipeline`. What the other stages run is imported
+A recording of markers takes another way, `biopose.markers.pipeline`. What the other stages run is imported
 beside the networks of `perceive`.
 """
 

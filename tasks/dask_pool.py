@@ -31,7 +31,7 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
-    from biopose.marker_trial import MarkerTrial
+    from biopose.markers.trial import MarkerTrial
     from biopose.pipeline import Trial
     from biopose.reconstruction.models import SolveModels
     from biopose.reconstruction.people_fit import FitModels
@@ -55,7 +55,7 @@ LOCAL = {  # of a cluster that is started here
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
+FOR_MARKERS = ("biopose.markers.pipeline",)  # imported before workers are forked
 FOR_VIDEO = (
     "biopose.pipeline",
     "biopose.reconstruction.coordinates",
@@ -134,7 +134,7 @@ def made_from(done: Path) -> list[str]:
 
 def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, settings: Mapping[str, Any]) -> None:
     """Runs on a Dask worker: everything of one recording of markers."""
-    from biopose.marker_pipeline import analyse_markers, measure_markers
+    from biopose.markers.pipeline import analyse_markers, measure_markers
     from biopose.neurik.network import NEURIK_WEIGHTS
     from biopose.versions import versions
 

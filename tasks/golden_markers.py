@@ -8,7 +8,7 @@ from pathlib import Path
 
 from biopose.errors import BioposeError, ModelError
 from biopose.io.mot import write_mot
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.trial import MarkerTrial
 
 MARKERS = (".trc", ".c3d")  # endings of such recordings
 
@@ -28,7 +28,8 @@ def write_angles(trial: MarkerTrial, out: Path) -> tuple[str, ...]:
     Raises:
         BioposeError: a file is malformed, no model is known for the markers, or another axis is vertical.
     """
-    from biopose.marker_pipeline import ALWAYS_UPRIGHT, measure_markers  # loads torch, which `golden list` does without
+    # Loads torch, which `golden list` does without.
+    from biopose.markers.pipeline import ALWAYS_UPRIGHT, measure_markers
     from biopose.skeleton.lying import lies_on_its_side
 
     with tempfile.TemporaryDirectory() as folder:

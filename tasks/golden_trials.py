@@ -10,7 +10,7 @@ from typing import Any
 from biopose.errors import BioposeError
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.trial import MarkerTrial
 from tasks.golden import GoldenSet, GoldenTrial
 from tasks.golden_markers import MARKERS, write_angles
 from tasks.locks import exclusive

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.io.manifest import TrialEntry
-from biopose.marker_trial import MarkerTrial, check_against_recording
+from biopose.markers.trial import MarkerTrial, check_against_recording
 from biopose.reconstruction.method_names import MethodName
 from biopose.stages import ANALYSE, MEASURE_MARKERS
 from biopose.tracking.shard import Shard, ShardFiles

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from biopose.io.manifest import TrialEntry
-from biopose.marker_trial import MarkerMethod
+from biopose.markers.trial import MarkerMethod
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel
 

@@ -20,7 +20,7 @@ from biopose.pipeline import STAGES
 ROOT = Path(__file__).parents[1]
 RECORD = Path(__file__).with_name("stage_digests.json")
 LIBRARIES = ("anny", "av", "numpy", "onnxruntime", "opensim", "scipy", "torch")
-ENTRY, OF_MARKERS = "biopose.pipeline", "biopose.marker_pipeline"
+ENTRY, OF_MARKERS = "biopose.pipeline", "biopose.markers.pipeline"
 
 
 @cache

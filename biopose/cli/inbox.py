@@ -155,7 +155,7 @@ def _check_video(trial: TrialEntry) -> None:
 
 
 def _check_markers(trial: TrialEntry) -> None:
-    from biopose.marker_trial import MarkerTrial, check_against_recording
+    from biopose.markers.trial import MarkerTrial, check_against_recording
 
     MarkerTrial.of(trial).method(check_against_recording(trial).names)
     if trial.beside.model is not None:

@@ -10,7 +10,7 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import read_c3d
 from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.up_axis import y_up
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.trial import MarkerTrial
 from tests.io.plate_files import CHANNELS, CORNERS_MM, FRAMES, SAMPLES, channels, written_plates
 
 

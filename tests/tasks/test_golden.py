@@ -15,7 +15,7 @@ from biopose.errors import BioposeError, ModelError
 from biopose.io.files import sha256_of
 from biopose.io.mot import read_mot, write_mot
 from biopose.io.trajectories import CoordinateTrajectories
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.trial import MarkerTrial
 from biopose.skeleton.full_body import full_body_skeleton
 from flows.cli.golden import golden
 from tasks.erasure import erase, plan_erasure

@@ -23,8 +23,8 @@ from biopose.body.keypoint_spellings import read_keypoint_names
 from biopose.errors import BioposeError, ModelError
 from biopose.io.files import prefixed_errors, written_whole
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
-from biopose.marker_scaling import scaled_athlete
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.scaling import scaled_athlete
+from biopose.markers.trial import MarkerTrial
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
 from biopose.neurik.predicted_model import write_predicted_model
 from biopose.neurik.recording import predict_recording

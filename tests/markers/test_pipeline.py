@@ -12,9 +12,9 @@ import pytest
 
 from biopose.errors import BioposeError, ModelError
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.marker_pipeline import analyse_markers, measure_markers
-from biopose.marker_scaling import scaled_athlete
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.pipeline import analyse_markers, measure_markers
+from biopose.markers.scaling import scaled_athlete
+from biopose.markers.trial import MarkerTrial
 from biopose.outputs.export import export_trial
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.skeleton.full_body import full_body_skeleton

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from biopose.io.files import existing_file, prefixed_errors, sha256_of
-from biopose.marker_trial import MarkerTrial
+from biopose.markers.trial import MarkerTrial
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.model import Skeleton

@@ -71,6 +71,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     sds = ", ".join(f"{name}_sd_deg = 5.0" for name in ANGLES)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         connection.execute(f"UPDATE {WRITTEN_FRAMES} SET {sds}")
+        connection.execute("UPDATE run SET video_sha256 = sha256(trial_id)")
         connection.execute("INSERT INTO run_cost SELECT run_number, 'locate', 4.0, 4.0, 900.0 FROM run")
         record_release(connection, "keypoint_fit", models(2), name="winter")
         copy_runs(connection)
@@ -195,6 +196,17 @@ def test_a_second_pass_over_located_people_is_told_and_is_no_cost_of_the_candida
     of_all = ATHLETES * 8
     assert f"{of_all} processor seconds spent on the rest, {of_all} of them on a second pass over located" in status
     assert f"the champion's {ATHLETES * 4} on all stages of these trials" in status
+
+
+def test_what_two_people_of_a_video_share_is_counted_once_in_the_costs_of_the_shadow(settings: Settings) -> None:
+    both = ", ".join(f"'{trial.trial_id}'" for trial in TRIALS[:2])
+    decoded = f"SELECT run_number, 'decode', 8.0, 8.0, 900.0 FROM run WHERE {OF_CANDIDATE}"
+    status = gated(
+        settings,
+        f"UPDATE run SET video_sha256 = 'of both' WHERE trial_id IN ({both}); INSERT INTO run_cost {decoded}",
+    )
+    assert f"{(ATHLETES - 1) * 8} processor seconds spent on the rest" in status
+    assert f"the champion's {(ATHLETES - 1) * 4} on all stages of these trials" in status
 
 
 def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_golden_trials(

@@ -30,7 +30,7 @@ from warehouse.connection import WRITTEN_FRAMES, opened_for_writing, transaction
 from warehouse.errors import ReleaseError
 from warehouse.load import load_trial
 from warehouse.releases import record_release, release_id_of
-from warehouse.rollouts import move, note_outcome, register
+from warehouse.rollouts import latest, move, note_outcome, register
 from warehouse.snapshot import publish_snapshot
 
 pytestmark = pytest.mark.slow
@@ -249,6 +249,14 @@ def test_a_candidate_that_fails_on_trials_or_has_too_few_is_stopped(
     assert (
         f"the gate's verdict is: {expected.partition(':')[0]}. Promoting against that needs --reason" in refused.stderr
     )
+
+
+def test_no_rollout_is_started_with_a_version_that_the_registry_does_not_have(settings: Settings) -> None:
+    unknown = "keypoints version 9 is not in the registry, which has 1, 2"
+    with disable_run_logger(), pytest.raises(ModelError, match=unknown):
+        rollout.fn(home=str(settings.home), models={"keypoints": 9})
+    with opened_for_writing(settings.warehouse) as connection:
+        assert latest(connection) is None
 
 
 def test_trials_that_were_measured_anew_from_another_recording_or_size_are_left_out_and_named(

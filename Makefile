@@ -13,6 +13,9 @@ LOCKS := flows/deployment/requirements
 PROCESSES ?= $(shell awk '/MemTotal/ { print ($$2 < 12000000) ? 2 : 3 }' /proc/meminfo 2>/dev/null || echo 3)
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
+# Where a shell or an image sets it, each of some hundred processes would compile the checkout anew, for half a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test test-fast demo setup check clean sbom lock audit
 
 setup: .venv/installed

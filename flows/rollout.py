@@ -32,7 +32,7 @@ from tasks.release_offsets import offsets_of
 from tasks.releases import PinnedRelease, neurik_of_markers, pinned, release_to_measure
 from tasks.rollout_status import rollout_status, write_page
 from tasks.settings import Settings
-from tasks.shadow import plan_shadow
+from tasks.shadow import kept_stages, plan_shadow
 from tasks.shadow_sample import Budget, draw_sample, stored_trials
 from tasks.stored_plan import by_options
 from tasks.user_name import user_name
@@ -177,6 +177,7 @@ def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -
     champion = _promoted(settings)
     candidate, golden = _candidate(settings, champion, choice), GoldenSet(settings)
     of_markers = _changes_markers(settings, champion, candidate)
+    shared = _shared_with(champion, candidate, settings)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         candidate_id = admit_candidate(
             connection, candidate.method, [model.identity for model in candidate.models], name=choice.name
@@ -185,7 +186,7 @@ def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -
             stored_trials(connection, champion.release_id, neurik=of_markers),
             budget,
             first=golden.trials,
-            shared=_shared_with(champion, candidate, settings),
+            shared=lambda one: kept_stages(one, shared, settings),
         )
         golden.check(one.trial_id for one in drawn)
         if not drawn:

@@ -15,6 +15,7 @@ from biopose.training.loop import Report, report_line
 from biopose.training.run import TrainingRequest
 from tasks.locks import exclusive
 from tasks.models import register_trained
+from tasks.registration import register_once
 from tasks.settings import Settings
 from tasks.training import NetworkName, TrainingOrder, TrainingRun, train_network
 
@@ -31,7 +32,7 @@ def train(
     steps: int | None = None,
     home: str | None = None,
 ) -> dict[str, Any]:
-    """Train a network and register its weights as a version; no alias is moved.
+    """Train a network and register its weights as a version; no alias is moved, and those that ship come first.
 
     Args:
         network: lifter, mqhmr or neurik.
@@ -48,13 +49,15 @@ def train(
         weights, model and version in the registry, mlflow_run_id, and the last metrics.
 
     Raises:
-        BioposeError: another training is at work in this folder, no motions there, or a file of the run is broken.
+        BioposeError: another training is at work in this folder, no motions there, a file of the run is broken, or an
+            asset is missing.
     """
     settings = Settings.load(home)
     folder = Path(out)
     request = TrainingRequest(Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None, steps)
     order = TrainingOrder(network, request)
     with exclusive(folder, "training"):
+        register_once(settings)
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():
             _log(f"{network}, preset {preset}: {order.params['schedule.steps']} steps; data first, where it is missing")

@@ -8,6 +8,7 @@ the warehouse alone.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 BATCH_FRAMES = 400_000  # of one call: seconds, and some hundred MB of memory
+BETWEEN_LINES_S = 5.0  # of the log, at least, while sessions are derived
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def refresh(settings: Settings, writer: WarehouseWriter, log: Callable[[str], No
     Args:
         settings: of the home; its lock is held.
         writer: of the home, whose snapshot is published.
-        log: called with a line for each thing that was done.
+        log: called with a line for each thing that was done; of sessions seldom, and with the last.
 
     Raises:
         WarehouseBusyError: another process has the database open.
@@ -57,11 +59,13 @@ def refresh(settings: Settings, writer: WarehouseWriter, log: Callable[[str], No
         BioposeError: no scheduler responds at settings.dask_address, or it has no workers any more.
     """
     todo = sessions_to_derive(settings.snapshot)
-    done = 0
+    done, next_line_s = 0, 0.0
     for derived in _derived(settings, _batches(todo)):
         writer.store_derived(derived)
         done += len(derived.contents)
-        log(f"  derived      mean curves of {done} of {len(todo)} sessions")
+        if (now_s := time.monotonic()) >= next_line_s or done == len(todo):
+            log(f"  derived      mean curves of {done} of {len(todo)} sessions")
+            next_line_s = now_s + BETWEEN_LINES_S
     removed = writer.remove_outdated()
     moved = writer.archive(from_frames=settings.parquet_from_frames)
     if moved:

@@ -241,7 +241,7 @@ def registry(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> Iterator
     from mlflow.exceptions import MlflowException
 
     address = settings.mlflow_tracking_uri
-    if _is_server(settings):
+    if settings.mlflow_server:
         check_reachable(address, variable="BIOPOSE_MLFLOW_TRACKING_URI")
     with exclusive(settings.home, "mlflow", wait_s=wait_s):
         if settings.mlflow_database is not None:
@@ -332,7 +332,7 @@ def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
     another takes its place: what is written from now on lies in the home, and not where that was.
     """
     found = client.get_experiment_by_name(name)
-    here = None if _is_server(settings) else (settings.model_files / name).as_uri()
+    here = None if settings.mlflow_server else (settings.model_files / name).as_uri()
     if found and here in (None, found.artifact_location):
         return str(found.experiment_id)
     if found:
@@ -341,10 +341,6 @@ def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
         client.rename_experiment(back_here.experiment_id, name)
         return str(back_here.experiment_id)
     return str(client.create_experiment(name, artifact_location=here))
-
-
-def _is_server(settings: Settings) -> bool:
-    return settings.mlflow_tracking_uri.startswith(("http:", "https:"))
 
 
 def _folder_of(pinned: PinnedModel, settings: Settings) -> Path:

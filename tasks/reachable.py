@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from urllib.parse import urlsplit
 
 from biopose.errors import BioposeError
-from tasks.settings import Settings
+from tasks.settings import Settings, without_login
 
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 4.0  # to be connected, which takes a fraction of a second
-USER = re.compile(r"//[^/@]*@")
 
 
 def check_reachable(url: str, *, variable: str) -> None:
@@ -29,8 +27,7 @@ def check_reachable(url: str, *, variable: str) -> None:
     try:
         httpx.get(url, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        shown = USER.sub("//", url)  # a password may be in it
-        raise BioposeError(f"{variable} is {shown!r}: no server responds there ({error})") from error
+        raise BioposeError(f"{variable} is {without_login(url)!r}: no server responds there ({error})") from error
 
 
 def connect(address: str) -> None:

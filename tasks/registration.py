@@ -78,7 +78,7 @@ def _has_database(settings: Settings) -> bool:
 
 def _state(settings: Settings) -> str:
     """Changes with any file of the library and with the registry's address; a home may be moved."""
-    folder = Path(biopose.__file__).parent
+    folder = Path(biopose.__file__).resolve().parent
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors", ".md"))
     states = [(str(path), status.st_size, status.st_mtime_ns) for path in files for status in [path.stat()]]
     return hash_of([settings.mlflow_tracking_uri.replace(str(settings.home), ""), states])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import ssl
 import urllib.request
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
 SQLITE = "sqlite:///"
+LOGIN = re.compile(r"//[^/@]*@")
 HEALTH_TIMEOUT_S = 1.0
 OWNER_ALONE = 0o700
 
@@ -45,7 +47,7 @@ class Settings(BaseSettings):
         dask_address: of a scheduler; None starts Dask here.
         webhook_url: notified of failed runs and of quarantined trials; None: nobody is.
         prefect_port: of the Prefect server that `biopose up` starts.
-        mlflow_port: of its MLflow server.
+        mlflow_port: of its MLflow server, started unless the registry's address is one's own server.
         pages_port: of the pages.
         actors_per_gpu: processes that share one GPU.
         intermediates_days: how long detections and motions are kept, which are made anew from the videos.
@@ -171,6 +173,12 @@ class Settings(BaseSettings):
         return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
 
     @property
+    def mlflow_server(self) -> str | None:
+        """The address of an MLflow server of the user's; None where `biopose up` serves the registry's database."""
+        address = self.mlflow_tracking_uri
+        return address if address.startswith(("http:", "https:")) else None
+
+    @property
     def prefect_login(self) -> Path:
         """The authentication string of the home's Prefect servers."""
         return self.prefect_home / "login"
@@ -192,7 +200,7 @@ class Addresses:
 
     Attributes:
         prefect: base of the Prefect server; its API lies under /api.
-        mlflow: the MLflow server.
+        mlflow: the MLflow server, which may be the user's own.
         pages: of `biopose serve`.
     """
 
@@ -202,9 +210,10 @@ class Addresses:
 
     @classmethod
     def planned(cls, settings: Settings) -> Addresses:
-        """Those of the settings' ports."""
+        """Those of the settings' ports; of an MLflow server of the user's, its address without a password."""
         ports = (settings.prefect_port, settings.mlflow_port, settings.pages_port)
-        return cls(*(f"http://{LOCALHOST}:{port}" for port in ports))
+        prefect, mlflow, pages = (f"http://{LOCALHOST}:{port}" for port in ports)
+        return cls(prefect, without_login(settings.mlflow_server) if settings.mlflow_server else mlflow, pages)
 
     @classmethod
     def recorded(cls, settings: Settings) -> Addresses | None:
@@ -222,6 +231,11 @@ class Addresses:
     def delete_record(settings: Settings) -> None:
         """Delete the record: nothing is served any more."""
         _record(settings).unlink(missing_ok=True)
+
+
+def without_login(url: str) -> str:
+    """An address as it may be shown: without the user and password that may be in it."""
+    return LOGIN.sub("//", url)
 
 
 def responds(url: str) -> bool:

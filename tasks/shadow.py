@@ -7,14 +7,16 @@ of both, locating people, and the own decoding of each; the second pass over the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.costs import spent_s
+from tasks.dask_pool import DONE, made_from
 from tasks.plan import Planned, PlannedTrial
 from tasks.releases import PinnedRelease
 from tasks.settings import Settings
+from tasks.shadow_sample import StoredTrial
 from tasks.stored_plan import plan_stored
 from warehouse.run_costs import RunOptions
 
@@ -87,6 +89,22 @@ def plan_shadow(
         else:
             left_out[name] = CHANGED
     return ShadowPlan(planned, left_out, {file for file in _cost_files(champions) if file.exists()})
+
+
+def kept_stages(trial: StoredTrial, shared: Set[str], settings: Settings) -> Set[str]:
+    """Of the stages that a candidate shares, those of which a trial's results are there; what was pruned is made again.
+
+    Args:
+        trial: that the promoted release measured.
+        shared: `tasks.video_keys.shared_stages`.
+        settings: of the home.
+    """
+    done = settings.home / trial.artifacts / DONE
+    names = made_from(done) if done.is_file() else []
+    there = {Path(name).parent.name for name in names if (settings.artifacts / name).exists()}
+    if "reconstruct" in shared and "motions" in there:
+        return shared
+    return shared - {"reconstruct"} if "perceived" in there else set()
 
 
 def _cost_files(trials: Sequence[Planned]) -> set[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -20,7 +20,7 @@ CANDIDATES = """
 SELECT
     trial.trial_id, trial.team_id, trial.athlete_id, trial.activity,
     if(trial.recording = 'video', trial.camera, trial.recording), trial.frames, coalesce(quality.value, 0),
-    stages_s
+    stages_s, trial.artifacts
 FROM trial
 LEFT JOIN quality ON quality.trial_id = trial.trial_id AND quality.name = 'mean_quality'
 LEFT JOIN (
@@ -49,6 +49,7 @@ class StoredTrial:
         frames: that were measured.
         quality: mean, 0 to 1.
         stages_s: by stage, processor seconds that measuring it took; None where they were not recorded.
+        artifacts: folder of its run, relative to home.
     """
 
     trial_id: str
@@ -59,6 +60,7 @@ class StoredTrial:
     frames: int
     quality: float
     stages_s: Mapping[str, float] | None = None
+    artifacts: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def draw_sample(
     budget: Budget,
     *,
     first: Collection[str] = (),
-    shared: Collection[str] = (),
+    shared: Callable[[StoredTrial], Collection[str]] = lambda _: (),
     seed: int = 0,
 ) -> list[StoredTrial]:
     """Draw trials, one from each stratum in turn, of the athlete of whom the fewest are drawn yet.
@@ -105,8 +107,8 @@ def draw_sample(
         trials: to draw from.
         budget: of the sample; a trial that would exceed it is passed over.
         first: ids of those that are drawn before any other, such as the golden set.
-        shared: stages that are not made again, and so cost nothing; what the others cost the promoted release, they are
-            expected to cost.
+        shared: a trial's stages that are not made again, and so cost nothing; what the others cost the promoted
+            release, they are expected to cost.
         seed: of the order in each stratum.
 
     Raises:
@@ -161,10 +163,10 @@ class _Spent:
         return True
 
 
-def _seconds(trials: Sequence[StoredTrial], shared: Collection[str]) -> dict[str, float]:
+def _seconds(trials: Sequence[StoredTrial], shared: Callable[[StoredTrial], Collection[str]]) -> dict[str, float]:
     """By trial, processor seconds of what is not shared: recorded, else by its frames as the others took."""
     known = {
-        one.trial_id: sum(seconds for stage, seconds in one.stages_s.items() if stage not in shared)
+        one.trial_id: sum(one.stages_s[stage] for stage in one.stages_s.keys() - set(shared(one)))
         for one in trials
         if one.stages_s is not None
     }

@@ -1,6 +1,8 @@
 """What every test may need: one thread in torch; an empty warehouse, a person's files, a Prefect server, made once."""
 
+import atexit
 import gc
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,14 +34,13 @@ gc.disable()  # while all modules are imported
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays for good: no collection of garbage, seconds each in so large a process, visits it."""
+    """What was imported stays for good: no collection of garbage, seconds each in so large a process, visits it.
+
+    Nor do the five of pytest at its end, but the interpreter's own: else nanobind would report leaks of DuckDB.
+    """
     gc.freeze()
     gc.enable()
-
-
-def pytest_sessionfinish() -> None:
-    """Else nanobind takes what is not collected at the process's end for leaks of DuckDB."""
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,13 +87,18 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> SyntheticPerson:
     return make_person(tmp_path_factory.mktemp("person"))
 
 
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all processes of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Variables of a Prefect server's API, for flows that need not start one of their own."""
-    from tasks.settings import Settings  # imported only where asked for
-    from tests.prefect_server import prefect_server
+    from tests.prefect_server import shared_prefect_server  # imported only where asked for
 
-    with prefect_server(Settings.load(tmp_path_factory.mktemp("prefect"))) as variables:
+    with shared_prefect_server(common_folder(tmp_path_factory)) as variables:
         yield variables
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import FileLock
 
 from flows.serving.ingest_server import temporary_server
 from tasks.environment import prepare_environment
@@ -25,6 +30,31 @@ def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
         wait_until_ready()
         login = prefect_login(settings.prefect_login)
         yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
+
+
+@contextmanager
+def shared_prefect_server(folder: Path) -> Iterator[dict[str, str]]:
+    """The same server for all processes that are given the folder: the first one serves, until no other needs it.
+
+    One that nobody uses takes a sixtieth of a core.
+    """
+    record, turn = folder / "prefect.json", FileLock(folder / "prefect.lock")
+    with ExitStack() as own, (folder / "prefect.users").open("a") as users:
+        with turn:
+            is_first = not record.exists()
+            if is_first:
+                variables = own.enter_context(prefect_server(Settings.load(folder / "prefect")))
+                record.write_text(json.dumps(variables))
+            else:
+                variables = json.loads(record.read_text())
+                fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield variables
+        finally:
+            if is_first:
+                with turn:
+                    record.unlink()  # who asks from now on serves
+                fcntl.flock(users, fcntl.LOCK_EX)  # once the others have ended
 
 
 def wait_until_up_again(api_url: str) -> None:

@@ -223,6 +223,7 @@ def _run(
             return _planned_once(connection, sql, values)
         if relation is None:
             raise QueryError("this SQL returns no rows; a SELECT is needed")
+        _check_no_table_as_column(connection, relation)
         return relation.pl()
     except duckdb.OutOfMemoryException as error:
         raise memory_limit_error(connection) from error
@@ -249,6 +250,17 @@ def _check_only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     for statement in connection.extract_statements(sql):
         if statement.type in WRITING or (statement.type == EXPLAIN and WRITING_WORD.search(statement.query)):
             raise QueryError("queries are read-only, and this SQL does more than read; a SELECT is needed")
+
+
+def _check_no_table_as_column(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> None:
+    """DuckDB takes a table's name in place of a column for its whole rows: `SELECT trial FROM trial`."""
+    rows = {name: type_ for name, type_ in zip(relation.columns, relation.types, strict=True) if type_.id == "struct"}
+    named = "SELECT table_name FROM information_schema.tables WHERE table_name = ?"
+    for name, type_ in rows.items():
+        if connection.execute(named, [name]).fetchone():
+            columns = [column for column, _ in type_.children]
+            first = suggestion(f"{name}_id", columns)
+            raise QueryError(f"{name} is a table, not a column; {first}; SELECT * has all: {', '.join(columns)}")
 
 
 def _line(error: duckdb.Error) -> str:

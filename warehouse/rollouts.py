@@ -148,34 +148,42 @@ class ShadowCost:
 SHADOW_COST = """
 WITH sampled AS (SELECT trial_id FROM rollout_trial WHERE rollout_number = $number AND outcome = 'measured'),
 measured AS (
-    SELECT release_run.release_id, release_run.trial_id IN (FROM sampled) AS is_sampled, run.frames, cost.processor_s
+    SELECT release_run.release_id, release_run.trial_id IN (FROM sampled) AS is_sampled, run.frames
     FROM release_run
     JOIN run USING (run_number)
-    LEFT JOIN (
-        SELECT run_number, sum(processor_s) AS processor_s FROM run_cost WHERE stage <> $repeated GROUP BY 1
-    ) AS cost USING (run_number)
     WHERE release_run.release_id IN ($candidate, $champion)
 ),
 of_stages AS (
-    SELECT release_id, trial_id, stage, processor_s, wall_s
+    SELECT
+        release_run.release_id, release_run.trial_id, stage, processor_s, wall_s,
+        (run.video_sha256, run.first_time_s, run.last_time_s) AS part
     FROM release_run
+    JOIN run USING (run_number)
     JOIN run_cost USING (run_number)
-    WHERE release_id IN ($candidate, $champion) AND trial_id IN (FROM sampled)
+    WHERE release_run.release_id IN ($candidate, $champion) AND release_run.trial_id IN (FROM sampled)
 ),
 of_candidate AS (  -- a result that both share has the same cost in both, to the last digit
-    SELECT stage, processor_s, (trial_id, stage, processor_s, wall_s) IN (
+    SELECT part, stage, processor_s, wall_s, (trial_id, stage, processor_s, wall_s) IN (
         SELECT (trial_id, stage, processor_s, wall_s) FROM of_stages WHERE release_id = $champion
     ) AS is_shared
     FROM of_stages
     WHERE release_id = $candidate
+),
+spent AS (  -- so has one that two people of a video share: it was made once
+    SELECT DISTINCT part, stage, processor_s, wall_s FROM of_candidate WHERE NOT is_shared
+),
+of_champion AS (
+    SELECT DISTINCT part, stage, processor_s, wall_s
+    FROM of_stages
+    WHERE release_id = $champion AND stage <> $repeated
 )
 SELECT
     count(*) FILTER (release_id = $candidate AND is_sampled),
     coalesce(sum(frames) FILTER (release_id = $candidate AND is_sampled), 0)::BIGINT,
     coalesce(sum(frames) FILTER (release_id = $champion), 0)::BIGINT,
-    (SELECT coalesce(sum(processor_s) FILTER (NOT is_shared), 0) FROM of_candidate HAVING count(*) > 0),
-    (SELECT coalesce(sum(processor_s), 0) FROM of_candidate WHERE stage = $repeated AND NOT is_shared),
-    sum(processor_s) FILTER (release_id = $champion AND is_sampled),
+    if(EXISTS (FROM of_candidate), (SELECT coalesce(sum(processor_s), 0) FROM spent), NULL),
+    (SELECT coalesce(sum(processor_s), 0) FROM spent WHERE stage = $repeated),
+    (SELECT sum(processor_s) FROM of_champion),
     (SELECT coalesce(histogram(stage), MAP {}) FROM of_candidate WHERE stage <> $repeated AND is_shared),
     (
         SELECT epoch(min(noted_at) FILTER (to_state = 'compare') - min(noted_at) FILTER (to_state = 'shadow'))

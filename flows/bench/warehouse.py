@@ -81,14 +81,25 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None, *, archived: in
         measured = [_measure_at(scratch / "table", rows) for rows in ordered]
         shutil.rmtree(scratch / "table", ignore_errors=True)
         of_files = _measure_archived(scratch / "archived", archived) if archived else None
-    costs = [cost for cost in COSTS if cost not in UNITS] if measured else []
     return {
         "data": "synthetic, bulk-inserted from Parquet into the tables that load_trial writes; files in the page cache",
         "threads": THREADS,
         "sizes": measured,
-        "growth": {cost: _exponent(measured, cost) for cost in [*costs, "database_mb"] if measured},
-        "billion_rows": {cost: _at_a_billion(measured, cost) for cost in [*costs, "database_mb"] if measured},
+        **extrapolated(measured),
         "archived": of_files,
+    }
+
+
+def extrapolated(measured: list[dict[str, float]]) -> dict[str, Any]:
+    """The growth and the billion_rows of measurements, as `measure_warehouse` gives them; both empty for none.
+
+    Args:
+        measured: a measurement for each size, smallest first.
+    """
+    costs = [*(cost for cost in COSTS if cost not in UNITS), "database_mb"] if measured else []
+    return {
+        "growth": {cost: _exponent(measured, cost) for cost in costs},
+        "billion_rows": {cost: _at_a_billion(measured, cost) for cost in costs},
     }
 
 

@@ -68,6 +68,7 @@ def up(
 
     All are for this machine alone (127.0.0.1). With --host other machines reach the pages, as `serve` describes; that
     needs users (`biopose user add`). Prefect and MLflow stay on 127.0.0.1: ssh -L 4200:127.0.0.1:4200 THIS-MACHINE.
+    Where BIOPOSE_MLFLOW_TRACKING_URI is the address of an MLflow server (http, https), that is used and none started.
 
     The schedule is in local time. Where clocks change, an hour is missing on one day and another happens twice; a
     schedule that falls into it is reported with the addresses. 04:00 exists once on every day in every time zone.

@@ -274,6 +274,7 @@ class _Site:
             "port": self.settings.pages_port,
             "served": Addresses.recorded(self.settings),
             "login": self.settings.prefect_login,
+            "mlflow_is_own": self.settings.mlflow_server is None,
         }
         return self._rendered(request, "about", context, self.snapshot.newest())
 

@@ -32,13 +32,14 @@ def free_port() -> int:
 
 
 def check_ports(settings: Settings) -> None:
-    """Check that no other program listens on them.
+    """Check that no other program listens on those of the servers that are to be started.
 
     Raises:
         BioposeError: a port is in use; the message says which option and variable change it.
     """
     for name in MEANT_FOR:
-        check_port(getattr(settings, name), name)
+        if not (name == "mlflow_port" and settings.mlflow_server):
+            check_port(getattr(settings, name), name)
 
 
 def check_port(port: int, name: str, *, option: str | None = None) -> None:

@@ -135,7 +135,7 @@ class _Services:
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
         pages = self._begin("pages", *programs.pages_server(self._settings, self._exposure))
         self._complete("models", *register_command())
-        mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings.mlflow_port))
+        mlflow = self._begin_mlflow()
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
         self._until(prefect, lambda: serves_home(self._addresses.prefect, self._settings))
         self._close_left_over()
@@ -144,7 +144,8 @@ class _Services:
         self._until(worker, self._server.has_pool)
         self._deploy(project)
         self._until(worker, lambda: self._server.has_worker(worker_name))
-        self._until(mlflow, lambda: responds(f"{self._addresses.mlflow}/health"))
+        if mlflow is not None:
+            self._until(mlflow, lambda: responds(f"{self._addresses.mlflow}/health"))
         own_address = self._exposure.own_address(self._settings.pages_port)
         self._until(pages, lambda: responds(f"{own_address}/health"))
         self._until(prefect, lambda: self._server.next_run() is not None)
@@ -211,6 +212,12 @@ class _Services:
             stop(server)
         self._running.clear()
 
+    def _begin_mlflow(self) -> Child | None:
+        """A server of the registry's database; none where the registry is a server of the user's."""
+        if self._settings.mlflow_server:
+            return None
+        return self._begin("mlflow", *programs.mlflow_server(self._settings.mlflow_port))
+
     def _begin(self, name: str, *command: str) -> Child:
         child = self._child(name, command)
         self._running.append(child)
@@ -253,12 +260,13 @@ class _Services:
 
     def _addresses_lines(self, zone: ZoneInfo) -> list[str]:
         start = self._server.next_run()
+        whose = "Prefect's" if self._settings.mlflow_server else "their"
         return [
             f"Open       {self._addresses.pages}",
             inbox_line(self._settings.inbox),
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
-            f"Prefect and MLflow are linked on its page About; their login is in {self._settings.prefect_login}",
+            f"Prefect and MLflow are linked on its page About; {whose} login is in {self._settings.prefect_login}",
         ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.conftest import common_folder
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
 
@@ -54,9 +54,7 @@ class ObservedRun:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ObservedRun:
     """To be read; a test that changes the inbox or the home copies it. The processes of the tests share one."""
-    common = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        common = common.parent
+    common = common_folder(tmp_path_factory)
     kept = common / "run.pickle"
     with FileLock(common / "run.lock"):
         if not kept.exists():

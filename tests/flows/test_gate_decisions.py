@@ -30,7 +30,7 @@ from warehouse.connection import WRITTEN_FRAMES, opened_for_writing, transaction
 from warehouse.errors import ReleaseError
 from warehouse.load import load_trial
 from warehouse.releases import record_release, release_id_of
-from warehouse.rollouts import move, note_outcome, register
+from warehouse.rollouts import latest, move, note_outcome, register
 from warehouse.snapshot import publish_snapshot
 
 pytestmark = pytest.mark.slow
@@ -71,6 +71,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     sds = ", ".join(f"{name}_sd_deg = 5.0" for name in ANGLES)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         connection.execute(f"UPDATE {WRITTEN_FRAMES} SET {sds}")
+        connection.execute("UPDATE run SET video_sha256 = sha256(trial_id)")
         connection.execute("INSERT INTO run_cost SELECT run_number, 'locate', 4.0, 4.0, 900.0 FROM run")
         record_release(connection, "keypoint_fit", models(2), name="winter")
         copy_runs(connection)
@@ -197,6 +198,17 @@ def test_a_second_pass_over_located_people_is_told_and_is_no_cost_of_the_candida
     assert f"the champion's {ATHLETES * 4} on all stages of these trials" in status
 
 
+def test_what_two_people_of_a_video_share_is_counted_once_in_the_costs_of_the_shadow(settings: Settings) -> None:
+    both = ", ".join(f"'{trial.trial_id}'" for trial in TRIALS[:2])
+    decoded = f"SELECT run_number, 'decode', 8.0, 8.0, 900.0 FROM run WHERE {OF_CANDIDATE}"
+    status = gated(
+        settings,
+        f"UPDATE run SET video_sha256 = 'of both' WHERE trial_id IN ({both}); INSERT INTO run_cost {decoded}",
+    )
+    assert f"{(ATHLETES - 1) * 8} processor seconds spent on the rest" in status
+    assert f"the champion's {(ATHLETES - 1) * 4} on all stages of these trials" in status
+
+
 def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_golden_trials(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -237,6 +249,14 @@ def test_a_candidate_that_fails_on_trials_or_has_too_few_is_stopped(
     assert (
         f"the gate's verdict is: {expected.partition(':')[0]}. Promoting against that needs --reason" in refused.stderr
     )
+
+
+def test_no_rollout_is_started_with_a_version_that_the_registry_does_not_have(settings: Settings) -> None:
+    unknown = "keypoints version 9 is not in the registry, which has 1, 2"
+    with disable_run_logger(), pytest.raises(ModelError, match=unknown):
+        rollout.fn(home=str(settings.home), models={"keypoints": 9})
+    with opened_for_writing(settings.warehouse) as connection:
+        assert latest(connection) is None
 
 
 def test_trials_that_were_measured_anew_from_another_recording_or_size_are_left_out_and_named(

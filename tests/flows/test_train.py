@@ -166,21 +166,23 @@ def trained(
     return Trained(home, out, stopped.info.status, outputs, error)
 
 
-def test_a_stopped_training_is_resumed_in_its_run_and_registered_once(trained: Trained) -> None:
+def test_a_stopped_training_is_resumed_in_its_run_and_registered_once_after_what_ships(trained: Trained) -> None:
     assert trained.stopped == "KILLED"
     result, again = (json.loads(output.strip().splitlines()[-1]) for output in trained.outputs[:2])
     assert again == result
-    assert (result["model"], result["version"]) == ("mqhmr", 1)
+    assert (result["model"], result["version"]) == ("mqhmr", 2)
     assert load_mqhmr(Path(result["weights"])).shape == TINY_SHAPE
     with registry(Settings.load(trained.home)) as client:
         run = client.get_run(result["mlflow_run_id"])
-        version = client.get_model_version("mqhmr", "1")
+        version, shipped = (client.get_model_version("mqhmr", number) for number in "21")
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "pve_mm")]
         named = client.search_runs([run.info.experiment_id], f"attributes.run_name = '{run.info.run_name}'")
     assert len(named) == 1
     assert version.tags["training_run"] == run.info.run_id
     assert run.info.status == "FINISHED"
     assert set(steps) == set(range(2, STEPS + 1, 2))
+    assert "training_run" not in shipped.tags
+    assert shipped.aliases == ["champion"]
     files = {path.name: path for path in (Path(result["weights"]), SEGMENT_BODY)}
     assert version.tags["sha256"] == hash_of_files(files)
     assert run.data.metrics["mpjpe_mm"] == result["mpjpe_mm"]
@@ -189,17 +191,17 @@ def test_a_stopped_training_is_resumed_in_its_run_and_registered_once(trained: T
 def test_the_lifter_is_trained_and_registered(trained: Trained) -> None:
     text = trained.outputs[2]
     assert "step 2: loss" in text
-    assert "registered: keypoint_fit version 1" in text
+    assert "registered: keypoint_fit version 2" in text
 
 
 def test_neurik_is_trained_on_the_clips_that_are_there_and_registered(trained: Trained) -> None:
     text = trained.outputs[3]
     assert "step 2: loss" in text
     assert "clips: " not in text
-    assert "registered: neurik version 1" in text
+    assert "registered: neurik version 2" in text
     assert load_neurik(trained.out / "neurik" / "neurik.safetensors").shape.width == 20
     with registry(Settings.load(trained.home)) as client:
-        version = client.get_model_version("neurik", "1")
+        version = client.get_model_version("neurik", "2")
         run = client.get_run(version.tags["training_run"])
     assert run.data.params["clip_shards.validation"] == "1"
     assert {"mae_deg", "clean_mae_deg", "recorded_mae_deg"} <= set(run.data.metrics)

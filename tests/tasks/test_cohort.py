@@ -1,5 +1,6 @@
 """Derived tables: only what changed is computed, nothing outdated is shown, a killed refresh is made up for."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -178,6 +179,13 @@ def test_only_what_changed_is_computed(home: Path) -> None:
     assert is_all_derived(home)
     load(home, [replace(trials[3], activity="run")])
     assert refreshed(home, []).sessions == 1
+
+
+def test_progress_is_logged_seldom_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cohort.BATCH_FRAMES", 1)
+    writer, lines = load(tmp_path, sessions(4)), []
+    refresh(settings_of(tmp_path), writer, lines.append)
+    assert [re.findall(r"\d+", line) for line in lines] == [["1", "4"], ["4", "4"]]
 
 
 def test_a_refresh_that_is_killed_ends_in_the_same_tables(home: Path, undisturbed: Path) -> None:

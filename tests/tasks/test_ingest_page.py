@@ -2,10 +2,13 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect import flow
-from prefect.artifacts import Artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.runtime import flow_run
 
 from tasks.ingest_page import ingest_summary, ingest_table, publish_ingest, trial_page
 from tasks.settings import Addresses, Settings
@@ -78,13 +81,15 @@ def test_an_empty_run_has_a_summary(settings: Settings) -> None:
 
 def test_prefect_keeps_the_page_under_the_same_keys_in_every_run(prefect_api: None, settings: Settings) -> None:
     @flow
-    def ingest(*names: str) -> None:
+    def ingest(*names: str) -> UUID:
         publish_ingest(account(*(stored(settings, name) for name in names)), settings)
+        return UUID(str(flow_run.id))
 
-    ingest("jump1")
-    ingest("jump1", "jump3")
-    table, summary = Artifact.get("night"), Artifact.get("night-summary")
-    assert table is not None
-    assert summary is not None
+    runs = [ingest("jump1"), ingest("jump1", "jump3")]
+    with get_client(sync_client=True) as client:
+        of_runs = [FlowRunFilter(id=FlowRunFilterId(any_=[run])) for run in runs]
+        first, second = ({one.key: one for one in client.read_artifacts(flow_run_filter=run)} for run in of_runs)
+    assert set(first) == set(second) == {"night", "night-summary"}
+    table, summary = second["night"], second["night-summary"]
     assert str(table.data).count("blue/ann") == 2
     assert "# 2 stored" in str(summary.data)

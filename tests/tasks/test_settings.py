@@ -65,3 +65,9 @@ def test_settings_cannot_be_changed() -> None:
 def test_a_broken_record_of_a_server_is_none(tmp_path: Path) -> None:
     (tmp_path / "up.json").write_text("{")
     assert Addresses.recorded(Settings.load(tmp_path)) is None
+
+
+def test_a_password_in_the_address_of_ones_own_mlflow_server_is_not_shown() -> None:
+    settings = Settings.load(mlflow_tracking_uri="https://ann:secret@club.example:5000")
+    assert Addresses.planned(settings).mlflow == "https://club.example:5000"
+    assert Addresses.planned(Settings.load(mlflow_port=5001)).mlflow == "http://127.0.0.1:5001"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from biopose.io.manifest import TrialEntry, read_session
 from biopose.reconstruction.method_names import MethodName, networks_of
 from flows.rollout import _shadow
 from tasks.costs import shard_cost, trial_cost
+from tasks.dask_pool import DONE
 from tasks.errors import GivesWayError
 from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
@@ -24,8 +26,8 @@ from tasks.priority import Background
 from tasks.releases import PinnedRelease
 from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
-from tasks.shadow import ShadowPlan, plan_shadow
-from tasks.shadow_sample import stored_trials
+from tasks.shadow import ShadowPlan, kept_stages, plan_shadow
+from tasks.shadow_sample import StoredTrial, stored_trials
 from tasks.stored_plan import by_options
 from tasks.video_hash import VideoHashes
 from tests.marker_recordings import laboratory
@@ -131,6 +133,30 @@ def test_a_run_whose_options_are_not_known_is_compared_only_if_the_default_ones_
     found = shadow(settings, forget_options=True)
     assert list(found.left_out) == ["lab/day/walk2"]
     assert "changed since the champion measured it" in found.left_out["lab/day/walk2"]
+
+
+def test_what_was_pruned_is_not_shared(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    trial = StoredTrial("blue/s/1", "blue", "blue/ann", "walk", "not stated", 100, 0.5, artifacts="artifacts/trials/1")
+    perceived, motion = (settings.artifacts / name for name in ("perceived/a", "motions/b.safetensors"))
+    done = settings.artifacts / "trials/1" / DONE
+    for file in (perceived / "0000.parquet", motion, done):
+        file.parent.mkdir(parents=True)
+        file.write_text('["motions/b.safetensors", "perceived/a"]')
+
+    def kept(*shared: str) -> Set[str]:
+        return kept_stages(trial, set(shared), settings)
+
+    of_neurik, of_mqhmr = ("locate", "decode", "reconstruct"), ("locate",)
+    assert (kept(*of_neurik), kept(*of_mqhmr)) == ({*of_neurik}, {*of_mqhmr})
+    motion.unlink()
+    assert kept(*of_neurik) == {"locate", "decode"}
+    shutil.rmtree(perceived)
+    assert (kept(*of_neurik), kept(*of_mqhmr)) == (set(), set())
+    motion.touch()
+    assert (kept(*of_neurik), kept(*of_mqhmr)) == ({*of_neurik}, set())  # the people are not needed where it is
+    done.write_text("")  # as by an earlier version
+    assert kept(*of_neurik) == set()
 
 
 def cost(file: Path, seconds: float) -> None:

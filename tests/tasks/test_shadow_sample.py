@@ -44,7 +44,11 @@ def test_a_budget_of_minutes_is_of_the_processor_time_that_was_recorded() -> Non
     of_stages = {"locate": 20.0, "decode": 6.0, "reconstruct": 4.0}
     timed = [replace(one, stages_s=of_stages if number % 2 else None) for number, one in enumerate(TRIALS)]
     assert len(draw_sample(timed, Budget(minutes=2.6))) == 5  # those without are taken to need as long a frame
-    assert len(draw_sample(timed, Budget(minutes=2.6), shared={"locate"})) == 15  # what is shared is not spent
+    assert len(draw_sample(timed, Budget(minutes=2.6), shared=lambda _: {"locate"})) == 15  # nor spent
+    kept = draw_sample(timed, Budget(minutes=2.6), shared=lambda one: {"locate"} if one.team == "red" else ())
+    spent_s = sum(10.0 if one.team == "red" else 30.0 for one in kept)
+    assert 5 < len(kept) < 15
+    assert spent_s <= 156  # what was pruned is made again
     with pytest.raises(ReleaseError, match="needs the processor time of stored trials, and none was recorded"):
         draw_sample(TRIALS, Budget(minutes=2.6))
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from biopose.cli.command_line import Commands
 from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
-from flows.bench.warehouse import COSTS, measure_warehouse, warehouse_lines
+from flows.bench.warehouse import COSTS, extrapolated, warehouse_lines
 from flows.cli.bench_warehouse import bench_warehouse
 from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
@@ -47,12 +47,12 @@ def test_a_disk_that_is_too_full_is_reported_before_any_work(tmp_path: Path) -> 
     assert "give another --folder or fewer rows" in result.stderr
 
 
-def test_one_size_has_no_growth(tmp_path: Path) -> None:
-    measured = measure_warehouse([6_000], tmp_path)
-    assert set(measured["growth"].values()) == {None}
-    assert measured["billion_rows"]["database_mb"]["on_a_line"] == pytest.approx(
-        measured["billion_rows"]["database_mb"]["in_proportion"]
-    )
+def test_one_size_has_no_growth() -> None:
+    found = extrapolated([{"rows": 6_000} | {cost: float(place) for place, cost in enumerate(COSTS, 1)}])
+    assert set(found["growth"].values()) == {None}
+    assert found["billion_rows"].keys() == found["growth"].keys() >= {"database_mb", *named_queries()}
+    for estimates in found["billion_rows"].values():
+        assert estimates["on_a_line"] == pytest.approx(estimates["in_proportion"])
 
 
 def test_a_trial_is_the_same_loaded_singly_or_in_bulk(tmp_path: Path) -> None:

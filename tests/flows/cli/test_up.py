@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,12 +21,14 @@ from biopose.cli.command_line import Commands
 from biopose.io.consent import Consent
 from flows.cli.up import up
 from flows.serving.ports import free_port
+from flows.serving.programs import mlflow_server
 from flows.serving.supervisor import CHECKOUT, deployments
 from tasks.consent_record import ConsentRecord
 from tasks.environment import prefect_api
 from tasks.erased_people import ErasedPeople
 from tasks.prefect_login import prefect_login
-from tasks.settings import Addresses
+from tasks.settings import LOCALHOST, Addresses, Settings, responds
+from tests.flows.cluster import program
 from tests.flows.prefect_server import START_TIMEOUT_S, Up, serving, wait_for
 from tests.flows.serving.test_deployment import health_check
 from tests.warehouse.trials import SyntheticTrial
@@ -62,7 +65,10 @@ deployments:
 
 @dataclass
 class TwoServices:
-    """Observations of two `biopose up` on one home; the first was interrupted while a run was held."""
+    """Observations of two `biopose up` on one home; the first was interrupted while a run was held.
+
+    The second is given the address of an MLflow server that is there already.
+    """
 
     first: Up
     ticks: str = ""
@@ -77,6 +83,10 @@ class TwoServices:
     exit_code: int = -1
     held: str = ""
     remembered: dict[str, Any] = field(default_factory=dict)
+    own_mlflow: str = ""
+    second: Addresses | None = None
+    second_about: str = ""
+    second_programs: list[str] = field(default_factory=list)
     erased: str | None = None
 
 
@@ -99,13 +109,36 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     publish_snapshot(home / DATABASE, home / SNAPSHOT)
     ConsentRecord(home).update({"blue/ann": Consent(frozenset(), date(2026, 11, 20))})
     (project / "prefect.yaml").write_text(PROJECT % 86_400)  # a run costs 2.4 processor seconds
-    with serving(home, project, BIOPOSE_WITHDRAWN_DAYS="0") as second:
+    with (
+        _mlflow_server(home) as of_mlflow,
+        serving(home, project, BIOPOSE_WITHDRAWN_DAYS="0", **of_mlflow) as second,
+    ):
+        observed.own_mlflow, observed.second = (
+            of_mlflow["BIOPOSE_MLFLOW_TRACKING_URI"],
+            Addresses.recorded(second.settings),
+        )
+        observed.second_about = httpx.get(f"{second.addresses.pages}/about", trust_env=False).text
+        observed.second_programs = [" ".join(process.cmdline()) for process in second.family()]
         observed.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
         wait_for(lambda: "was erased" in second.printed(), timeout_s=60)
         wait_for(lambda: second.printed().count("next run") == 2, timeout_s=START_TIMEOUT_S)
         observed.erased = ErasedPeople(home).erased_at("blue/ann")
     yield observed
     shutil.rmtree(home)
+
+
+@contextmanager
+def _mlflow_server(home: Path) -> Iterator[dict[str, str]]:
+    """A server of a home's registry that no `biopose up` has started; the variables of its clients."""
+    url = f"http://{LOCALHOST}:{(port := free_port())}"
+    user, _, password = prefect_login(Settings.load(home).prefect_login).partition(":")
+    with program(mlflow_server(port), home.parent / "mlflow.txt", BIOPOSE_HOME=str(home)):
+        wait_for(lambda: responds(f"{url}/health"), timeout_s=START_TIMEOUT_S)
+        yield {
+            "BIOPOSE_MLFLOW_TRACKING_URI": url,
+            "MLFLOW_TRACKING_USERNAME": user,
+            "MLFLOW_TRACKING_PASSWORD": password,
+        }
 
 
 def _use(observed: TwoServices) -> None:
@@ -248,6 +281,16 @@ def test_the_home_remembers_runs_and_the_interrupted_one_is_not_left_running(ser
 @pytest.mark.slow
 def test_who_withdrew_consent_is_erased_between_nights_and_all_starts_again(services: TwoServices) -> None:
     assert services.erased is not None
+
+
+@pytest.mark.slow
+def test_an_mlflow_server_of_ones_own_is_used_and_none_is_started(services: TwoServices) -> None:
+    assert services.second is not None
+    assert services.second.mlflow == services.own_mlflow
+    assert f'href="{services.own_mlflow}"' in services.second_about
+    assert "Prefect asks for the login" in services.second_about
+    assert not [program for program in services.second_programs if "mlflow" in program]
+    assert any("prefect_application" in program for program in services.second_programs)
 
 
 # Without servers

@@ -29,7 +29,9 @@ MOST_GAPS = 0.1  # of the intervals: where there are more, there is no one rate
 VARIABLE = 1.3  # times that the slowest stretches are slower than the fastest
 RAMP = 3.0  # likewise, where no camera does that by itself
 STRETCH = 5  # frames
+SLOWS_DOWN = 0.5  # of the motion MOTION_S earlier: with a steady deceleration it is a third when somebody comes to rest
 FROZEN_S = 0.1  # of a picture: who is in the air meanwhile may land
+MOTION_S = 1 / 30  # in which something moves by MOVING before and behind it
 NAMED = 3  # places that are named one by one
 
 Floats = NDArray[np.float64]
@@ -182,8 +184,10 @@ def _follow(change: Floats, medians: Floats, *, between: float) -> bool:
 def frozen_stretches(time_s: Floats, change: Floats) -> list[tuple[int, int]]:
     """First and last frame of each stretch of FROZEN_S or more in which the picture stands still amid motion.
 
-    What stands still up to a cut, or from one on, need not be frozen: more than one image moves before and behind. None
-    in clips whose frames repeat in a pattern.
+    By how much it changes is added up over MOTION_S, so that the frame rate does not matter: near the top of a jump,
+    images of slow motion hardly differ from one to the next. A repeated picture, too, changes for some frames, until a
+    codec has drawn all of it. What stands still up to a cut, or from one on, need not be frozen, so it moves for twice
+    MOTION_S before and behind. None in clips whose frames repeat in a pattern.
 
     Args:
         time_s: (T,) real time of each frame, increasing.
@@ -191,12 +195,54 @@ def frozen_stretches(time_s: Floats, change: Floats) -> list[tuple[int, int]]:
     """
     if not np.isfinite(change).any() or _pattern(change) is not None:
         return []
-    moves = np.concatenate([[True, True], ~(change < MOVING), [True, True]])  # by frame + 2
-    return [
-        (first, last)
-        for first, last in _stops(change)
-        if time_s[last] - time_s[first - 1] >= FROZEN_S - 1e-6 and moves[[first, last + 4]].all()
-    ]
+    window = max(1, round(MOTION_S / float(np.median(np.diff(time_s)))))
+    shortest = window * max(1, round(FROZEN_S / MOTION_S))
+    known = np.where(np.isnan(change), np.inf, change)
+    begins, ends = (_abrupt_stops(values, window, shortest) for values in (known, known[::-1]))
+    lasts = [(len(known) - 1 - back, behind) for back, behind in ends[::-1]]
+    found = []
+    for first, before in begins:
+        last, behind = next((at for at in lasts if at[0] - first >= shortest - 1), (0, 0.0))
+        moved = min(before, behind)
+        repeats = known[first : last + 1]
+        if last and moved < np.inf and repeats.max() <= RECODED and STOPS * _of_windows(repeats, window).max() <= moved:
+            found.append((first, last))
+    return found
+
+
+def _abrupt_stops(change: Floats, window: int, shortest: int) -> list[tuple[int, float]]:
+    """The frames from which on images repeat one, and by how much it changed in the window before each.
+
+    That is STOPS times as much as in any window behind, and not far less than in the window before it, which is MOVING
+    or more, too. Of neighbouring frames the most abrupt.
+
+    Args:
+        change: (T,) infinite where it is not known.
+        window: frames.
+        shortest: frames that repeat one image.
+    """
+    if len(change) < shortest:
+        return []
+    moved = _of_windows(np.concatenate([np.full(2 * window, np.inf), change]), window)
+    earlier, before, behind = moved[: -2 * window], moved[window:-window], moved[2 * window :]
+    still = _windows(behind, shortest - window + 1).max(axis=1)
+    repeated = _windows(change, shortest).max(axis=1) <= RECODED
+    earlier, before = earlier[: len(still)], before[: len(still)]
+    abrupt = np.where(before < np.inf, before, STOPS * MOVING) - STOPS * still
+    slows_down = before < np.where(earlier < np.inf, SLOWS_DOWN * earlier, 0.0)
+    runs = _runs(repeated & (abrupt >= 0) & (np.minimum(earlier, before) >= MOVING) & ~slows_down)
+    most = [first + int(abrupt[first : last + 1].argmax()) for first, last in runs]
+    return [(frame, float(before[frame])) for frame in most]
+
+
+def _of_windows(change: Floats, window: int) -> Floats:
+    """(T - window + 1,) the change in each window, added up."""
+    return np.asarray(_windows(change, window).sum(axis=1))
+
+
+def _windows(values: Floats, window: int) -> Floats:
+    """(T - window + 1, window) those of at least as many values as one has."""
+    return np.lib.stride_tricks.sliding_window_view(values, window)
 
 
 def _same(change: Floats) -> NDArray[np.bool_]:

@@ -110,21 +110,55 @@ def test_a_frame_that_repeats_is_found_where_it_was_coded_anew(levels: int) -> N
 
 
 def test_doubled_images_are_found_behind_a_codec(tmp_path: Path) -> None:
-    images = moving(30)
-    with av.open(str(tmp_path / "x.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=60, options={"crf": "23"})
+    time_s, timed, change = coded([image for image in moving(30) for _ in range(2)], tmp_path / "x.mp4", rate_hz=60)
+    notes = regularity_notes(time_s, timed=timed, change=change)
+    assert "30 images/s were filmed, stored at 60 frames/s" in notes[0]
+
+
+@pytest.mark.parametrize("rate_hz", [30, 60, 120, 240])
+def test_a_picture_that_freezes_behind_the_top_of_a_jump_is_found_at_any_frame_rate(
+    rate_hz: int, tmp_path: Path
+) -> None:
+    """In slow motion neighbouring images of it differ by less than those that a codec draws again."""
+    time_s = np.arange(-0.13, 0.06, 1 / rate_hz)
+    images = moving(len(time_s), noise=1.0, places_px=20 + 80 * 9.81 * time_s**2 / 2)
+    frozen = images + [images[-1]] * round(0.2 * rate_hz)
+    time_s, _, change = coded(frozen, tmp_path / "x.mp4", rate_hz=rate_hz)
+    ((first, last),) = frozen_stretches(time_s, change)
+    assert abs(time_s[first] - time_s[len(images)]) < 1 / 60
+    assert last == len(frozen) - 1
+
+
+@pytest.mark.parametrize(("rate_hz", "noise"), [(30, 1.0), (60, 1.0), (240, 4.0)])
+def test_who_comes_to_rest_and_stands_is_not_frozen_at_any_frame_rate(
+    rate_hz: int, noise: float, tmp_path: Path
+) -> None:
+    """Within 0.2 s, for 0.2 s, then they move on, with the least jerk; what a fast camera sees has noise."""
+    time_s = np.arange(0, 0.6, 1 / rate_hz)
+    reached, way = np.divmod(np.interp(time_s, [0, 0.2, 0.4, 0.6], [0.5, 1.0, 1.0, 1.5]), 1)
+    places_px = 20 + 40 * (reached + 10 * way**3 - 15 * way**4 + 6 * way**5)
+    time_s, _, change = coded(
+        moving(len(time_s), noise=noise, places_px=places_px), tmp_path / "x.mp4", rate_hz=rate_hz
+    )
+    assert frozen_stretches(time_s, change) == []
+
+
+def coded(
+    images: list[NDArray[np.uint8]], path: Path, *, rate_hz: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Times, whether they are the file's, and changes of images (120, 160, 3) that a codec has drawn."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate_hz, options={"crf": "23"})
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
         for image in images:
-            for _ in range(2):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
-    frames = list(read_frames(tmp_path / "x.mp4"))
-    notes = regularity_notes(
+    frames = list(read_frames(path))
+    return (
         np.array([f.time_s for f in frames]),
-        timed=np.array([f.timed for f in frames]),
-        change=np.array([f.change for f in frames]),
+        np.array([f.timed for f in frames]),
+        np.array([f.change for f in frames]),
     )
-    assert "30 images/s were filmed, stored at 60 frames/s" in notes[0]
 
 
 @pytest.mark.parametrize("ticks", [600, 1000, 2400, 15360])

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
+from biopose.cli.ik_setup_files import applied_setup, write_marker_errors
 from biopose.cli.keypoint_files import KeypointNames, read_keypoints
+from biopose.cli.marker_solution import solve_markers
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.cli.segment_files import read_segments
 from biopose.errors import ModelError
@@ -27,17 +28,13 @@ from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import (
-    away_from_best_fit,
     error_without_faults_m,
     faults_as_dicts,
     jumps_as_dicts,
     markers_far,
     poorly_determined,
 )
-from biopose.skeleton.ik.handedness import examined_handedness
-from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
-from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
-from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.lying import lies_on_its_side
@@ -165,65 +162,33 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    not_shown: tuple[str, ...] = ()
-    if keypoints is not None:
-        of_keypoints = read_keypoints(markers, keypoints, up=up, units=units, subject=subject, model_out=model_out)
-        skeleton, trajectories, not_shown = of_keypoints.skeleton, of_keypoints.markers, of_keypoints.held
-    elif model is None or holds_poses_alone(markers):
-        skeleton, trajectories = read_segments(markers, model, up=up, units=units, static=static, model_out=model_out)
-    else:
-        skeleton = read_osim(model)
-        trajectories = read_recording(
-            markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
-        )
+    skeleton, trajectories, not_shown = _recording(
+        markers,
+        model,
+        up=up,
+        units=units,
+        subject=subject,
+        body_model=body_model,
+        static=static,
+        model_out=model_out,
+        keypoints=keypoints,
+    )
     files = {"marker_file": markers, "output_motion_file": out} | ({"model_file": model} if model else {})
     setup = applied_setup(weights, skeleton, trajectories, solver=solver, **files)
-    trajectories = setup.trajectories
-    progress.length = len(trajectories.time_s)
+    progress.length = len(setup.trajectories.time_s)
     start = perf_counter()
     with prefixed_errors(markers):
-        # Faults are judged by the markers alone: coordinate tasks may contradict them, as asked for.
-        solution = inverse_kinematics(
+        found = solve_markers(
             skeleton,
-            trajectories,
-            weights=setup.weights,
+            setup,
+            model=model if solver == "opensim" else None,
             limits=limits,
-            outliers="left out",
-            deviations=solver == "biopose",
-            tolerance=setup.tolerance,
+            outliers=outliers,
             threads=threads,
-            progress=progress.update if solver == "biopose" else None,
+            progress=progress.update,
         )
-        handedness = examined_handedness(skeleton, trajectories, solution, setup.weights, limits)
-        faults = solution.faults
-        judged = trajectories if outliers == "kept" else without_faults(trajectories, faults)
-        away = None
-        if solver == "opensim" and model is not None:
-            best = solution
-            solution = _solve_with_opensim(
-                model,
-                skeleton,
-                replace(setup, trajectories=judged),
-                faults=faults,
-                clamped=limits != "none",
-                progress=progress,
-            )
-            if setup.targets is None and not (outliers == "kept" and faults):  # what was solved is the same
-                away = away_from_best_fit(skeleton, solution, best)
-        elif setup.targets is not None or (outliers == "kept" and faults):
-            plain = inverse_kinematics(
-                skeleton,
-                judged,
-                weights=setup.weights,
-                targets=setup.targets,
-                limits=limits,
-                deviations=solver == "biopose",
-                tolerance=setup.tolerance,
-                threads=threads,
-            )
-            solution = replace(plain, faults=faults)
     seconds = perf_counter() - start
-    solution = replace(solution, held=(*solution.held, *not_shown))
+    solution = replace(found.solution, held=(*found.solution.held, *not_shown))
     if not solution.solved.any():
         raise ModelError(
             f"{markers}: no frame has {MIN_MARKERS} markers of the model {model or skeleton.name}; nothing was written"
@@ -232,11 +197,12 @@ def solve_files(
     if sd_out and solution.coordinate_sd is not None:
         sd = replace(solution.coordinates, values=solution.coordinate_sd)
         write_deviations(sd_out, sd, rotational=skeleton.rotational_names)
-    notes = [*trajectories.notes, *(model_notes(model, skeleton) if model else ()), *setup.notes]
-    if misspelt := other_case(trajectories.names, skeleton.marker_names):
+    notes = [*setup.trajectories.notes, *(model_notes(model, skeleton) if model else ()), *setup.notes]
+    if misspelt := other_case(setup.trajectories.names, skeleton.marker_names):
         notes.append(misspelt)
     if setup.report_errors:
-        notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
+        errors = write_marker_errors(out, setup.trajectories.time_s, solution.marker_error_m)
+        notes.append(f"errors of each frame: {errors}")
     summary = _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)
     return replace(
         summary,
@@ -244,10 +210,35 @@ def solve_files(
         faults=faults_as_dicts(solution.faults),
         markers_far=markers_far(solution),
         poorly_determined=poorly_determined(skeleton, solution),
-        jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
-        handedness=handedness,
-        away_from_best_fit=away,
+        jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, found.judged.select(solution.marker_names))),
+        handedness=found.handedness,
+        away_from_best_fit=found.away_from_best_fit,
     )
+
+
+def _recording(
+    markers: Path,
+    model: Path | None,
+    *,
+    up: UpAxis,
+    units: LengthUnit | None,
+    subject: str | None,
+    body_model: Path | None,
+    static: Path | None,
+    model_out: Path | None,
+    keypoints: KeypointNames | None,
+) -> tuple[Skeleton, MarkerTrajectories, tuple[str, ...]]:
+    """The model, the markers to be solved on it, and the coordinates that these do not show; see `solve_files`."""
+    if keypoints is not None:
+        found = read_keypoints(markers, keypoints, up=up, units=units, subject=subject, model_out=model_out)
+        return found.skeleton, found.markers, found.held
+    if model is None or holds_poses_alone(markers):
+        return *read_segments(markers, model, up=up, units=units, static=static, model_out=model_out), ()
+    skeleton = read_osim(model)
+    trajectories = read_recording(
+        markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
+    )
+    return skeleton, trajectories, ()
 
 
 def write_deviations(path: Path, sd: CoordinateTrajectories, *, rotational: Collection[str]) -> None:
@@ -260,48 +251,6 @@ def write_deviations(path: Path, sd: CoordinateTrajectories, *, rotational: Coll
     """
     both = replace(sd, values=np.hypot(sd.values, constant_sd_rad(sd.names)))
     write_storage(path, from_coordinates(both, rotational=rotational, name="Standard deviations"))
-
-
-def _solve_with_opensim(
-    model: Path,
-    skeleton: Skeleton,
-    setup: AppliedSetup,
-    *,
-    faults: tuple[MarkerFault, ...],
-    clamped: bool,
-    progress: ProgressBar,
-) -> IKSolution:
-    """OpenSim's coordinates, with marker errors from our forward kinematics, which equals OpenSim's."""
-    trajectories, weights = setup.trajectories, setup.weights
-    coordinates = opensim_inverse_kinematics(
-        model,
-        trajectories,
-        weights=weights,
-        targets=setup.targets,
-        accuracy=setup.accuracy,
-        constraint_weight=setup.constraint_weight,
-        clamped=clamped,
-        progress=progress.update,
-    )
-    given = weights if weights is not None else dict.fromkeys(trajectories.names, 1.0)
-    names = tuple(n for n in skeleton.marker_names if given.get(n, 0.0) > 0)
-    error_m = marker_errors_m(skeleton, trajectories.select(names), coordinates)
-    solved = np.array(~np.isnan(coordinates.values).all(axis=1))
-    weight = np.array([given[n] for n in names]) * ~np.isnan(error_m[solved])
-    rms_m = np.full(len(error_m), np.nan)
-    rms_m[solved] = np.sqrt((weight * np.nan_to_num(error_m[solved]) ** 2).sum(axis=1) / weight.sum(axis=1))
-    unused = tuple(n for n in trajectories.names if n not in set(skeleton.marker_names))
-    return IKSolution(
-        coordinates=coordinates,
-        marker_names=names,
-        marker_error_m=error_m,
-        rms_m=rms_m,
-        iterations=np.where(solved, 1, 0),
-        converged=np.array(solved),
-        held=(),
-        unused_markers=unused,
-        faults=faults,
-    )
 
 
 def _summary(

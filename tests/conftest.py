@@ -3,15 +3,17 @@
 import atexit
 import gc
 import os
+import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pytest
 import torch
+from filelock import FileLock
 
 from tests.synthetic_person import SyntheticPerson, make_person
 from warehouse import connection
@@ -29,6 +31,8 @@ LONGEST = (
     "body/test_anny_asset.py",
 )
 
+
+Made = TypeVar("Made")
 
 gc.disable()  # while all modules are imported
 
@@ -93,6 +97,23 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """What `make` returns for a folder of that name, called by the first process that asks; not to be changed.
+
+    Args:
+        tmp_path_factory: of the process.
+        name: of the folder, which does not exist yet.
+        make: returns what can be pickled.
+    """
+    common = common_folder(tmp_path_factory)
+    kept = common / f"{name}.pickle"
+    with FileLock(common / f"{name}.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make(common / name)))
+    made: Made = pickle.loads(kept.read_bytes())
+    return made
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Variables of a Prefect server's API, for flows that need not start one of their own."""
@@ -107,4 +128,4 @@ def tiny_images(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-un
     """Shards of a few synthetic images of every split (`ShardFolder`), made once; not to be changed."""
     from tests.training.tiny_images import make_tiny_images
 
-    return make_tiny_images(tmp_path_factory.mktemp("training"))
+    return made_once(tmp_path_factory, "training", make_tiny_images)

@@ -100,12 +100,12 @@ class NoisyTrial:
         rng = np.random.default_rng(seed)
         yield from (self._moved(self.motion, self._errors(rng)) for _ in range(draws))
 
-    def moments(self, event: str, draws: int, *, seed: int) -> Iterator[tuple[float, float]]:
-        """Error and standard deviation, seconds, of an event of the trial in measurements of it that have one."""
-        true_s = [one.time_s for one in self.events if one.event == event]
-        for one in self.motions(draws if true_s else 0, seed=seed):
+    def moments(self, draws: int, *, seed: int) -> Iterator[tuple[str, float, float]]:
+        """Name, error and standard deviation, seconds, of the trial's events in measurements of it that have them."""
+        true_s = {one.event: one.time_s for one in reversed(self.events)}  # the first of each name
+        for one in self.motions(draws, seed=seed):
             events, _ = analyse_motion(one, activity=self.activity)
-            yield from ((at.time_s - true_s[0], at.sd_s or 0.0) for at in events if at.event == event)
+            yield from ((at.event, at.time_s - true_s[at.event], at.sd_s or 0.0) for at in events if at.event in true_s)
 
     def _values(self, one: Motion, events: Sequence[Event], flights: Flights) -> Values:
         found = find_metrics(one, events, flights, activity=self.activity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
-from tests.conftest import common_folder
+from tests.conftest import made_once
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
 
@@ -54,13 +52,7 @@ class ObservedRun:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ObservedRun:
     """To be read; a test that changes the inbox or the home copies it. The processes of the tests share one."""
-    common = common_folder(tmp_path_factory)
-    kept = common / "run.pickle"
-    with FileLock(common / "run.lock"):
-        if not kept.exists():
-            kept.write_bytes(pickle.dumps(_observed_run(common / "run")))
-    observed: ObservedRun = pickle.loads(kept.read_bytes())
-    return observed
+    return made_once(tmp_path_factory, "run", _observed_run)
 
 
 def _observed_run(folder: Path) -> ObservedRun:

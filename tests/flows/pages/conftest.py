@@ -1,16 +1,19 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.conftest import made_once
 from tests.flows.pages.home import make_home, served
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For reading."""
-    return make_home(tmp_path_factory.mktemp("pages"))
+    """For reading; a copy of its own for each process, which the pages keep their record of accesses in."""
+    made = made_once(tmp_path_factory, "pages", make_home)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("pages") / "home", symlinks=True))
 
 
 @pytest.fixture(scope="session")

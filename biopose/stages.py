@@ -36,8 +36,8 @@ PERCEIVE = Stage(
     networks=("detector", "keypoints", "mqhmr"),
     heads=("mqhmr",),  # whose configuration is of the refinement
 )
-RECONSTRUCT = Stage("reconstruct", 8, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 8, needs="processor", unit="trial", networks=("neurik",))
+RECONSTRUCT = Stage("reconstruct", 9, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 9, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 10, needs="processor", unit="trial")
 MEASURE_MARKERS = Stage("measure_markers", 4, needs="processor", unit="trial", networks=("neurik",))
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE, MEASURE_MARKERS)  # of markers, the last and `analyse` alone

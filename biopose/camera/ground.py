@@ -42,10 +42,21 @@ class Ground:
     Attributes:
         up_camera: (3,) unit normal, against gravity.
         height_m: of the ground along up, from the camera's centre: negative where the camera is above the ground.
+        levels_m: likewise of every level on which feet rest, its own among them.
+        tilt_sds: of up from what was expected of it, in standard deviations of that.
+        height_covariance: (4, 4) whose quadratic form of (p_camera, 1) is the variance of the height of p over it.
     """
 
     up_camera: Floats
     height_m: float
+    levels_m: tuple[float, ...]
+    tilt_sds: float
+    height_covariance: Floats
+
+    def height_sd_m(self, p_camera: Floats) -> Floats:
+        """(N,) standard deviations that the plane's give to heights of points (N, 3) over it."""
+        at = np.insert(p_camera, 3, 1.0, axis=1)
+        return np.asarray(np.sqrt(np.einsum("ni,ij,nj->n", at, self.height_covariance, at)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +109,20 @@ def ground_from_contacts(
     heights, centre, evidence = _heights(people, frame)
     levels = most_probable_levels(heights, evidence, slope_sd)
     number = _ground_level([_rests(one, levels, one.points_m @ frame.T - centre) for one in people], levels)
-    height = float(levels.heights[number])
     up = _up(frame, levels.slopes)
-    return Ground(up, height_m=float(up @ frame.T @ (centre + np.array([0.0, 0.0, height]))))
+    at = centre + np.outer(levels.heights, [0.0, 0.0, 1.0])
+    heights_m = tuple(float(height_m) for height_m in at @ frame @ up)
+    of_plane = [0, 1, 2 + number]
+    covariance = levels.covariance(heights, evidence, slope_sd)[np.ix_(of_plane, of_plane)]
+    in_plane = np.eye(4)[:, [0, 1, 3]]  # (4, 3) from (p_camera, 1) to the place in the frame's axes, and 1
+    in_plane[:3, :2], in_plane[3, :2] = frame[:2].T, -centre[:2]
+    return Ground(
+        up,
+        height_m=heights_m[number],
+        levels_m=heights_m,
+        tilt_sds=float(np.linalg.norm(levels.slopes / slope_sd)),
+        height_covariance=in_plane @ covariance @ in_plane.T,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,11 +54,14 @@ class Levels:
             at = Levels(solved[:2], solved[2:])
         return at
 
+    def covariance(self, points: Floats, evidence: Floats, slope_sd: Floats) -> Floats:
+        """(2 + L, 2 + L) of the slopes and heights, given the slopes' prior and points."""
+        basis, weighted = self._basis(points, evidence)
+        return np.asarray(np.linalg.inv(weighted.T @ basis + _prior(slope_sd, len(self.heights))))
+
     def slope_precision(self, points: Floats, evidence: Floats, slope_sd: Floats) -> Floats:
         """(2, 2) inverse covariance of the slopes, given their prior and points whose levels' heights are unknown."""
-        basis, weighted = self._basis(points, evidence)
-        information = weighted.T @ basis + _prior(slope_sd, len(self.heights))
-        return np.asarray(np.linalg.inv(np.linalg.inv(information)[:2, :2]))
+        return np.asarray(np.linalg.inv(self.covariance(points, evidence, slope_sd)[:2, :2]))
 
     def _basis(self, points: Floats, evidence: Floats) -> tuple[Floats, Floats]:
         """(N, 2 + L) of the linear model of heights, and the same times each point's precision."""

@@ -8,6 +8,9 @@ that would put the person on another's floor follows from the two.
 
 A tilted ground may put both on one plane in spite of wrong heights. So the vertical here is that of their bodies and of
 each person's own contacts, and floors are apart where its error leaves no room for that.
+
+The nearer the camera is to the floor, the less two heights show in it. Where exchanged ones would fit as well, a note
+says so: they are given by an order of people that need not be the one meant.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ FLOOR_SD_M = 0.04  # of a floor's height: the points on the feet
 SCALE_SD = 0.03  # likewise, of the camera's height over it: the scale of a person of the right height
 LEAST_CAMERA_HEIGHT_M = 0.3  # over both floors; below it a floor's height says nothing about a person's
 UP_SD_DEG = 0.1  # up is known: it is that of all people
+ALIKE = 0.05  # share by which two heights differ that may as well be exchanged: of the error of every length
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +49,14 @@ class Footing:
 
 
 def floor_notes(people: Sequence[Footing], *, vertical: Vertical) -> dict[int, tuple[str, ...]]:
-    """Sentences for each person whose feet do not rest on the floor of the first who has contacts.
+    """Sentences for each person whose feet do not rest on the floor of the first who has contacts, or would exchanged.
 
     Args:
         people: who was measured in one clip.
         vertical: by `vertical_of_each_alone`.
 
     Returns:
-        By the person's number; nobody whose feet do.
+        By the person's number; nobody of whom there is nothing to say.
     """
     floors = [_Floor.of(one, vertical.up_camera) for one in people if one.contacts.there.any()]
     notes: dict[int, tuple[str, ...]] = {}
@@ -60,6 +64,8 @@ def floor_notes(people: Sequence[Footing], *, vertical: Vertical) -> dict[int, t
         first = floors[0]
         if _are_apart(first, floor, vertical):
             notes[floor.person.person] = (_sentence(first, floor, vertical),)
+        elif _may_be_exchanged(first, floor, vertical):
+            notes[floor.person.person] = (_exchange_sentence(first.person, floor.person),)
     return notes
 
 
@@ -134,6 +140,22 @@ def _are_exchanged(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:
     a, b = first.scaled_to(floor.person.height_m), floor.scaled_to(first.person.height_m)
     nearer = abs(b.height_m - a.height_m) < abs(floor.height_m - first.height_m) / 2
     return nearer and not _are_apart(a, b, vertical)
+
+
+def _may_be_exchanged(first: _Floor, floor: _Floor, vertical: Vertical) -> bool:
+    """Whether two heights differ, and each person with the other's would stand on one floor, too."""
+    a_m, b_m = first.person.height_m, floor.person.height_m
+    return abs(a_m - b_m) > ALIKE * min(a_m, b_m) and not _are_apart(
+        first.scaled_to(b_m), floor.scaled_to(a_m), vertical
+    )
+
+
+def _exchange_sentence(a: Footing, b: Footing) -> str:
+    return (
+        f"The picture does not tell whether the heights {a.height_m:.2f} m (person {a.person}) and {b.height_m:.2f} m "
+        f"(person {b.person}) are exchanged: the camera is too low, or they are too far apart. All lengths, speeds and "
+        "distances of either rest on them."
+    )
 
 
 def _sentence(first: _Floor, floor: _Floor, vertical: Vertical) -> str:

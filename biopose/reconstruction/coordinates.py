@@ -35,6 +35,7 @@ CONSTANT_SHARE = 0.5
 # Means of the neck's angles and of lumbar rotation err 1.16 to 1.35 times as much as it gives, on the 22 clips of
 # `view_deviations`, with this share 0.92 to 1.07 times; those of knees and elbows 0.84 and 0.88 times without.
 LARGER_SHARE = dict.fromkeys(("neck_flexion", "neck_bending", "neck_rotation", "lumbar_rotation"), 0.8)
+HEIGHT = "pelvis_ty"
 HALF_QUALITY_ERROR = 0.03  # reprojection error, as a fraction of the box's height, at which quality is halved
 
 
@@ -73,6 +74,7 @@ def solve_person(
         shares = np.array([LARGER_SHARE.get(name, CONSTANT_SHARE) for name in names])
         constant_sd = np.sqrt(of_frames**2 + shares * sd.min(axis=0) ** 2)
         sd = np.hypot(sd, of_frames)
+        sd[:, names.index(HEIGHT)] = constant_sd[names.index(HEIGHT)] = fitted.height_sd_m
     unfiltered = _continuous(person.skeleton, with_unseen_at_their_means(coordinates, names))
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):

@@ -35,6 +35,7 @@ class FittedPerson:
         motion: the fit.
         T_camera_world: (4, 4) of the measurement's world.
         keypoint_sd_m: (T, 26, 2) of the keypoints relative to the hips, across the view and along it.
+        height_sd_m: of heights over the ground, the same error in all frames; NaN where it is not known.
         notes: sentences for the user about what limits the measurement.
     """
 
@@ -45,6 +46,7 @@ class FittedPerson:
     motion: FittedMotion
     T_camera_world: NDArray[np.float64]
     keypoint_sd_m: NDArray[np.float64]
+    height_sd_m: float
     notes: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ from biopose.reconstruction.refinement import RefinementGain
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.tracking.tracks import PersonTrack
 
-KIND = "fitted person 5"
+KIND = "fitted person 6"
 TRACK_ARRAYS = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")
 PERSON_ARRAYS = ("contact", "T_camera_world", "keypoint_sd_m")
 MOTION_ARRAYS = ("q", "body_scales", "R_camera_world")
@@ -36,6 +36,7 @@ def write_motion(fitted: FittedPerson, path: Path) -> None:
         "camera": asdict(fitted.camera),
         "focal_factor": fitted.motion.focal_factor,
         "starts": fitted.motion.starts,
+        "height_sd_m": fitted.height_sd_m,
         "refinement": refinement and asdict(refinement),
         "notes": fitted.notes,
     }
@@ -75,5 +76,6 @@ def read_motion(path: Path) -> FittedPerson:
         camera=Camera(**camera),
         motion=motion,
         **{name: arrays[name] for name in PERSON_ARRAYS},
+        height_sd_m=facts["height_sd_m"],
         notes=tuple(facts["notes"]),
     )

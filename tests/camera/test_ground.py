@@ -130,6 +130,16 @@ def test_the_scatter_of_contacts_on_a_flat_floor_makes_no_second_level(height_sd
     assert np.abs(np.mean(errors_m)) < 0.002
 
 
+def test_a_height_is_the_less_known_the_farther_the_point_is_along_the_view_from_where_feet_rest() -> None:
+    line = on_plane(CAMERA_UP, -1.2, np.stack([np.linspace(-3, 3, 200), np.full(200, 6.0)], -1))
+    ground = ground_from_contacts([one_by_one(line)], up_camera=CAMERA_UP, pitch_sd_deg=4, roll_sd_deg=1)
+    near, farther, aside = ground.height_sd_m(np.array([[0, 0, 6.0], [0, 0, 9.0], [3, 0, 6.0]]))
+    assert near < aside < 0.02
+    assert farther == pytest.approx(3 * np.tan(np.deg2rad(4)), rel=0.01)
+    assert ground.levels_m == (ground.height_m,)
+    assert ground.tilt_sds == pytest.approx(0, abs=1e-6)
+
+
 def test_a_few_wild_contacts_change_nothing() -> None:
     rng = np.random.default_rng(5)
     points = on_plane(CAMERA_UP, -1.5, area(200))
@@ -262,7 +272,9 @@ def test_impossible_contacts_are_refused(points: np.ndarray, weights: np.ndarray
 
 
 def test_the_world_is_right_handed_with_x_forward_y_up_and_z_to_the_right() -> None:
-    ground = Ground(up_camera=tilted(10, -3), height_m=-1.4)
+    ground = Ground(
+        up_camera=tilted(10, -3), height_m=-1.4, levels_m=(-1.4,), tilt_sds=0.0, height_covariance=np.zeros((4, 4))
+    )
     origin, forward = np.array([0.5, 0.2, 6.0]), np.array([0.0, 0.1, 1.0])
     T = T_camera_world(ground, origin_m=origin, forward=forward)
     R = T[:3, :3]
@@ -279,6 +291,8 @@ def test_the_world_is_right_handed_with_x_forward_y_up_and_z_to_the_right() -> N
 
 
 def test_a_forward_that_points_up_is_refused() -> None:
-    ground = Ground(up_camera=CAMERA_UP, height_m=-1.0)
+    ground = Ground(
+        up_camera=CAMERA_UP, height_m=-1.0, levels_m=(-1.0,), tilt_sds=0.0, height_covariance=np.zeros((4, 4))
+    )
     with pytest.raises(ValueError, match="horizontal"):
         T_camera_world(ground, origin_m=np.zeros(3), forward=np.array([0.0, 2.0, 0.0]))

@@ -55,6 +55,24 @@ def test_exchanged_heights_are_reported_where_a_tilted_ground_could_hold_both(tr
         assert all("these heights are exchanged, or a height is wrong" in sentence for sentence in found.values())
 
 
+@pytest.mark.parametrize("given_m", [(1.83, 1.6), (1.6, 1.83)], ids=["right", "exchanged"])
+def test_where_the_camera_is_too_low_to_tell_a_note_says_that_heights_may_be_exchanged(
+    given_m: tuple[float, float],
+) -> None:
+    low, camera = 0.5, CAMERA_HEIGHT_M  # a floor so much nearer to the camera
+    for floor_m, count in ((camera - low, 1), (0.0, given_m == (1.6, 1.83))):
+        people = [
+            footing(number, true_m=true, given_m=given, at=at, floor_m=floor_m)
+            for number, (true, given, at) in enumerate(zip((1.83, 1.6), given_m, [(0.0, 4.0), (0.5, 5.0)], strict=True))
+        ]
+        assert len(found := notes(*people, sd_deg=1.0)) == count
+        if floor_m:
+            a, b = (f"{given:.2f} m (person {number})" for number, given in enumerate(given_m))
+            assert found[1].startswith(f"The picture does not tell whether the heights {a} and {b} are exchanged: ")
+    alike = [footing(number, true_m=1.7, given_m=1.7 + 0.05 * number, at=(0, 4), floor_m=1.0) for number in range(2)]
+    assert not notes(*alike, sd_deg=1.0)
+
+
 def test_a_camera_at_the_floor_tells_nothing_about_heights() -> None:
     up = np.array([0.0, 0.0, 1.0])  # the contacts lie at different depths along it, the camera between them
     near = Footing(0, 1.7, one_by_one(np.tile([0.0, 0.0, -0.2], (5, 1))))
@@ -75,7 +93,13 @@ def test_whose_feet_fall_below_all_levels_is_told_that_the_ground_is_not_seen() 
     fallen_m = 4.9 * (time_s - 0.5).clip(0) ** 2
     points = np.tile([0.0, CAMERA_HEIGHT_M - 0.4, 4.0], (48, 4, 1))
     points[..., 1] += fallen_m[:, None]
-    ground = Ground(UP, height_m=-(CAMERA_HEIGHT_M - 0.4))
+    ground = Ground(
+        UP,
+        height_m=-(CAMERA_HEIGHT_M - 0.4),
+        levels_m=(-(CAMERA_HEIGHT_M - 0.4),),
+        tilt_sds=0.0,
+        height_covariance=np.zeros((4, 4)),
+    )
     falls = Footing(3, 1.7, Contacts(points, (fallen_m == 0)[:, None] * np.ones(4), time_s))
     (sentence,) = unseen_ground_notes([falls], ground)[3]
     assert sentence.startswith("From 0.67 s on both feet of person 3 are up to 0.39 m below every level")

@@ -64,6 +64,7 @@ def fitted_motion(usual: BodyWithSkeleton, track: PersonTrack) -> FittedPerson:
         motion=motion_of(usual, len(track)),
         T_camera_world=world(),
         keypoint_sd_m=np.full((len(track), 26, 2), 0.05),
+        height_sd_m=0.04,
         notes=("synthetic",),
     )
 
@@ -211,9 +212,11 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     q, sd = network.predict(fitted, person_of(fitted, body=body, skeleton=full_body()))
     names = full_body().coordinate_names
     sd, of_frames = with_unseen_sd(sd, names), constant_sd_rad(names, of_film=True)
-    np.testing.assert_array_equal(one.coordinate_sd, np.hypot(sd, of_frames))
+    angles = ~np.isnan(sd[0])  # translations have none
+    np.testing.assert_array_equal(one.coordinate_sd[:, angles], np.hypot(sd, of_frames)[:, angles])
     assert one.constant_sd is not None
-    angles = ~np.isnan(one.constant_sd)  # translations have none
+    others = {name: (one.coordinate_sd[0, i], one.constant_sd[i]) for i, name in enumerate(names) if not angles[i]}
+    np.testing.assert_equal(others, dict.fromkeys(others, (np.nan, np.nan)) | {"pelvis_ty": (0.04, 0.04)})
     shares = np.array([LARGER_SHARE.get(name, CONSTANT_SHARE) for name in names])
     np.testing.assert_allclose((one.constant_sd**2 - of_frames**2)[angles], (shares * sd.min(axis=0) ** 2)[angles])
     assert one.coordinate_sd is not None

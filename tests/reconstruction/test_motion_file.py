@@ -24,6 +24,7 @@ def fitted_person() -> FittedPerson:
         motion=FittedMotion(q, np.full((25, 3), 1.02), level().numpy(), 1.01, ("lifted",)),
         T_camera_world=np.eye(4),
         keypoint_sd_m=np.random.default_rng(1).random((8, 26, 2)),
+        height_sd_m=0.1 + 0.2,
         notes=("made up",),
     )
 
@@ -36,7 +37,8 @@ def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement):
     fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement))
     write_motion(fitted, tmp_path / "fitted.safetensors")
     back = read_motion(tmp_path / "fitted.safetensors")
-    assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
+    for name in ("athlete", "camera", "height_sd_m", "notes"):
+        assert getattr(back, name) == getattr(fitted, name)
     for now, before in ((back.track, fitted.track), (back.motion, fitted.motion)):
         np.testing.assert_equal(asdict(now), asdict(before))
     assert back.motion.refinement == refinement
@@ -51,7 +53,7 @@ def test_a_file_of_an_earlier_version_is_named(tmp_path):
     with safe_open(path, framework="numpy") as file:
         facts, arrays = file.metadata()["facts"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(arrays, path, {"kind": "fitted person 2", "facts": facts})
-    with pytest.raises(FileFormatError, match=r"holds fitted person 2, not a fitted person 5; delete it"):
+    with pytest.raises(FileFormatError, match=r"holds fitted person 2, not a fitted person 6; delete it"):
         read_motion(path)
 
 

@@ -10,8 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
 import pytest
+
+# The two libraries are loaded with one thread each: more would wait for each other, busy, on the cores that the tests'
+# processes share, for a quarter of all processor time. Processes that tests start are as a user's.
+with pytest.MonkeyPatch.context() as _environment:
+    _environment.setenv("OPENBLAS_NUM_THREADS", "1")
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+
+import duckdb
 import torch
 from filelock import FileLock
 

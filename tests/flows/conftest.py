@@ -30,7 +30,7 @@ while not stop.exists():
             assert connection.execute(halves).fetchone() == (0,)
             most = max(most, connection.execute("SELECT count(*) FROM trial").fetchone()[0])
             reads += 1
-    time.sleep(0.05)
+    time.sleep(0.2)
 print(reads, most)
 """
 

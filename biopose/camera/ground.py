@@ -7,7 +7,8 @@ most. Contacts along a line determine the slope along it; across it only the pri
 
 Feet may rest at several levels (a box, stairs, a landing mat), which are parallel, so that somebody who steps off a box
 does not make a ramp of box and floor. Each further level must explain more than one contact that lies on no other, and
-levels lie at least LEAST_STEP_M apart: less is within the error of a contact, so a low kerb is part of one plane.
+levels lie at least LEAST_STEP_M apart: less is within the error of a contact, so a low kerb is part of one plane. One
+plane on which all feet rest is preferred to stairs, which along the view look alike.
 
 The ground is the lowest level on which somebody stands, however briefly: for STANDS_S all feet that rest do so on it.
 That alone may be an error of depth, which puts a whole body too low. But such an error changes slowly, and who steps or

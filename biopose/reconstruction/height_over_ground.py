@@ -7,10 +7,10 @@ tilted against people's posture by more than that errs, and it may lie anywhere 
 about the vertical that was expected.
 
 Constants: on synthetic film (CMU's 02_01 to 02_04 and 03_01, drawn jumps) of floors, boxes and a stage (38 clips) and
-of stairs (7) by cameras 0.4 to 3.2 m high. Feet on a floor rest 29 mm beside the levels at most and tilt the ground by
-1.4 standard deviations at most, but for one walk away from a camera 2.6 m high (61 mm, 2.7). Over twelve further clips,
-seven of them of stairs, 95 % intervals hold 11 heights; over all 57 they hold 55. Of the eight that err by more than
-0.1 m, all of stairs, six are named, of floors that walk and another away from a camera 2.8 m high.
+of stairs (7) by cameras 0.4 to 3.2 m high. Feet on a floor rest 35 mm beside the levels at most and tilt the ground by
+1.4 standard deviations at most, but for one walk away from a camera 2.6 m high (2.3). Over twelve further clips, seven
+of them of stairs, 95 % intervals hold 11 heights; over all 57 they hold 55. Of the six that err by more than 0.1 m, all
+of stairs, four are named; of floors that walk and another away from a camera 2.8 m high.
 """
 
 from __future__ import annotations

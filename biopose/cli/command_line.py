@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import click
 from biopose.cli.dependency_groups import group_of, install_command
 from biopose.cli.given_options import refuse_repeated
 from biopose.errors import BioposeError
+from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 from biopose.reconstruction.method_names import (
     DEFAULT_METHOD,
     EVALUATED_METHOD_HELP,
@@ -25,8 +27,36 @@ from biopose.reconstruction.method_names import (
     METHODS,
 )
 
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+class Existing(click.Path):
+    """A file or folder that is there; of one that is not, the error names where it was sought and what is like it."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(exists=True, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, checked."""
+        path = Path(value)
+        if not os.path.lexists(path) and (place := _place_of(path)):
+            self.fail(f"{self.name.title()} {str(value)!r} does not exist{place}", param, ctx)
+        return Path(str(super().convert(value, param, ctx)))
+
+
+def _place_of(path: Path) -> str:
+    """Where a missing file was sought: its nearest folder that is there, and the names in it that are like its own."""
+    sought = Path.cwd() / path
+    try:
+        while not sought.parent.is_dir():
+            sought = sought.parent
+        names = get_close_matches(sought.name, [entry.name for entry in sought.parent.iterdir()], n=3)
+    except OSError:  # a folder that may not be read, or a name that is too long: click says what it can
+        return ""
+    what = "" if sought == Path.cwd() / path else f": there is no {sought.name}"
+    return f"{what} in {sought.parent}" + (f"; nearest: {', '.join(names)}" if names else "")
+
+
+EXISTING = Existing(dir_okay=False)
+FOLDER = Existing(file_okay=False)
 
 QUIET = "biopose.quiet"  # key of click's meta
 RATE_AFTER_S = 1.0  # of a stage: before, frames that came at once would be a rate that never is
@@ -118,6 +148,22 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE or error.filename is None:  # click handles a closed pipe
                 raise
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+class Height(click.ParamType):
+    """A standing height in metres."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The height, checked."""
+        try:
+            height_m = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number of metres, such as 1.78, with a point", param, ctx)
+        if not LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
+            self.fail(f"{height_m:g}: expected metres, {ACCEPTED_HEIGHTS}{centimetres_hint(height_m)}", param, ctx)
+        return height_m
 
 
 class NewFile(click.Path):

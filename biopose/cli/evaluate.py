@@ -12,6 +12,7 @@ from biopose.cli.command_line import (
     EXISTING,
     FOLDER,
     Commands,
+    Height,
     as_json,
     progress_bar,
     show,
@@ -40,7 +41,7 @@ for command_ in (lab, events, budget, intervals):
 
 @evaluate.command()
 @click.argument("videos", nargs=-1, required=True, type=EXISTING)
-@click.option("--height-m", required=True, type=click.FloatRange(0.5, 2.5), help="Of the largest person in each video.")
+@click.option("--height-m", required=True, type=Height(), help="Of the largest person in each video.")
 @with_evaluated_method
 @with_threads
 @as_json

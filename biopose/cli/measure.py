@@ -18,6 +18,8 @@ import click
 from biopose.analysis.opensim_process import start_ahead
 from biopose.cli.command_line import (
     EXISTING,
+    Existing,
+    Height,
     StageBars,
     as_json,
     is_quiet,
@@ -30,7 +32,6 @@ from biopose.cli.freed_memory import share_heaps
 from biopose.cli.given_options import refuse_unused
 from biopose.errors import BioposeError
 from biopose.io.loading import without_garbage_collection
-from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 from biopose.reconstruction.method_names import MethodName
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ SOME_FAILED = 3  # the exit code for "part of the input could not be processed, 
 
 
 @click.command()
-@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...", type=click.Path(exists=True, path_type=Path))
+@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...", type=Existing())
 @click.option(
     "--height-m",
     "heights_m",
     multiple=True,
-    type=float,
+    type=Height(),
     help="The athlete's height, 0.5 to 2.6 m; with several --athlete once for each, in the same order; with --athlete "
     "all in the order of `biopose people`, the largest in the image first, the last applying to all further people. "
     "Where it is not given it is asked for on a terminal.",
@@ -216,9 +217,7 @@ def _asked_height_m(*, json_: bool) -> float:
     """The height of the athlete in every file, asked for once where somebody is there to answer."""
     if json_ or is_quiet() or not sys.stdin.isatty():
         raise click.UsageError("Missing option '--height-m': give it, or --people with a .csv that has the heights.")
-    height_m: float = click.prompt(
-        "Height in metres of the athlete in every file", type=click.FloatRange(LEAST_HEIGHT_M, MOST_HEIGHT_M), err=True
-    )
+    height_m: float = click.prompt("Height in metres of the athlete in every file", type=Height(), err=True)
     return height_m
 
 

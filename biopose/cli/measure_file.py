@@ -17,7 +17,6 @@ from typing import Any
 
 from biopose.body.anny import Body
 from biopose.cli.freed_memory import return_freed_memory
-from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 from biopose.outputs.file_names import OVERLAY, QUALITY
 from biopose.pipeline import (
     METHODS,
@@ -222,8 +221,6 @@ def trial_of(
         ValueError: contradictory or impossible values.
         VideoError: the camera is described but the video cannot be opened.
     """
-    for height_m in heights_m:
-        _check_height(height_m)
     _check_finite(
         mass_kg=mass_kg,
         focal_px=focal_px,
@@ -324,12 +321,6 @@ def _check_body(athlete: Subject, body: Body) -> None:
         else:
             given, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or omit --mass-kg"
         raise ValueError(f"--height-m {athlete.height_m:g}{given}: {error}; {remedy}") from error
-
-
-def _check_height(height_m: float) -> None:
-    if not LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
-        hint = centimetres_hint(height_m)
-        raise ValueError(f"--height-m {height_m:g}: expected metres, {ACCEPTED_HEIGHTS}{hint}")
 
 
 def _check_finite(**options: float | None) -> None:

@@ -10,6 +10,7 @@ import click
 
 from biopose.cli.command_line import (
     EXISTING,
+    Height,
     NewFile,
     as_json,
     refuse_overwriting,
@@ -18,7 +19,6 @@ from biopose.cli.command_line import (
     with_units,
     with_up,
 )
-from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
 if TYPE_CHECKING:
     from biopose.io.units import LengthUnit
@@ -32,7 +32,7 @@ DOUBTFUL = 3  # the exit code where the model was written, and the trial is not 
 @click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
 @click.option(
     "--height-m",
-    type=click.FloatRange(LEAST_HEIGHT_M, MOST_HEIGHT_M),
+    type=Height(),
     help="The person's height, for segments without markers.",
 )
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")

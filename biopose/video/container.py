@@ -100,6 +100,8 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         return f"is a {image} image, not a video"
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return WITHOUT_INDEX
+    if path.suffix.lower() in (".trc", ".c3d"):
+        return "is a recording of markers, not a video; `biopose ik` takes it, and in session.toml a trial's `markers`"
     if _is_text(head):
         return "is a text, not a video"
     reason = getattr(error, "strerror", None) or error  # the whole text repeats the path

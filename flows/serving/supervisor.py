@@ -93,9 +93,7 @@ def serve(
     """
     if not (project / "prefect.yaml").is_file():
         raise BioposeError(f"{project}: holds no prefect.yaml; install BioPose from its checkout: pip install -e .")
-    settings.make_home()
-    for folder in (settings.inbox, settings.artifacts, settings.prefect_home):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folders(settings)
     with _stop_signal() as signals, adopting_orphans(), exclusive(settings.home, "up"):
         check_ports(settings)
         services = _Services(settings, exposure, project, signals, echo)
@@ -268,6 +266,13 @@ class _Services:
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
             f"Prefect and MLflow are linked on its page About; {whose} login is in {self._settings.prefect_login}",
         ]
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the home with its own inbox; one elsewhere may be misspelt, or a share that is mounted later."""
+    settings.make_home()
+    for folder in (settings.home / "inbox", settings.artifacts, settings.prefect_home):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def inbox_line(inbox: Path) -> str:

@@ -59,10 +59,11 @@ def test_an_option_that_cannot_be(clip: Path, options: tuple[object, ...], messa
 @pytest.mark.parametrize(
     ("height_m", "message"),
     [
-        (178, "--height-m 178: expected metres, 0.5 to 2.6; centimetres? then it is 1.78"),
-        (0, "--height-m 0: expected metres"),
-        ("nan", "--height-m nan: expected metres"),
-        (5.9, "--height-m 5.9: expected metres, 0.5 to 2.6"),
+        (178, "'--height-m': 178: expected metres, 0.5 to 2.6; centimetres? then it is 1.78"),
+        (0, "'--height-m': 0: expected metres"),
+        ("nan", "'--height-m': nan: expected metres"),
+        (5.9, "'--height-m': 5.9: expected metres, 0.5 to 2.6"),
+        ("1,78", "'--height-m': '1,78' is no number of metres, such as 1.78, with a point"),
     ],
 )
 def test_a_height_that_cannot_be(clip: Path, height_m: object, message: str) -> None:

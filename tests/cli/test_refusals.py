@@ -175,7 +175,11 @@ def test_weights_of_absent_markers_are_reported(person: SyntheticPerson, tmp_pat
 
 
 def test_a_missing_file(person: SyntheticPerson, tmp_path: Path) -> None:
-    assert_refused(ik_of(person, tmp_path, markers=tmp_path / "no.trc"), "no.trc' does not exist", exit_code=2)
+    (tmp_path / "jump_1.trc").touch()
+    missing = ik_of(person, tmp_path, markers=tmp_path / "jump1.trc")
+    assert_refused(missing, f"jump1.trc' does not exist in {tmp_path}; nearest: jump_1.trc", exit_code=2)
+    missing = ik_of(person, tmp_path, markers=tmp_path / "monday" / "jump1.trc")
+    assert_refused(missing, f"jump1.trc' does not exist: there is no monday in {tmp_path}", exit_code=2)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,12 @@ def test_a_file_that_is_named_like_a_video(content: bytes, message: str, tmp_pat
         probe_video(path)
 
 
+@pytest.mark.parametrize("name", ["walk.trc", "walk.C3D"])
+def test_a_recording_of_markers_is_told_what_takes_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PathFileType\t4\n")
+    assert complaint(tmp_path / name).startswith("is a recording of markers, not a video; `biopose ik` takes it")
+
+
 @pytest.mark.parametrize(("codec", "pixels", "kind"), [("png", "rgb24", "PNG"), ("mjpeg", "yuvj420p", "JPEG")])
 def test_a_image_that_is_named_like_a_video(codec: str, pixels: str, kind: str, tmp_path: Path) -> None:
     context = av.CodecContext.create(codec, "w")

@@ -11,7 +11,7 @@ import pytest
 
 from biopose.errors import BioposeError
 from flows.serving.exposure import ON_LOOPBACK
-from flows.serving.supervisor import StopSignal, _Services, inbox_line
+from flows.serving.supervisor import StopSignal, _Services, inbox_line, make_folders
 from tasks.settings import Settings
 
 WAITS = "import time; time.sleep(60)"
@@ -31,4 +31,7 @@ def test_a_program_that_is_not_at_its_end_in_time_is_stopped_and_not_restarted(t
 
 def test_an_inbox_that_is_not_there_is_said_at_the_start_and_not_by_the_first_night(tmp_path: Path) -> None:
     assert inbox_line(tmp_path) == f"inbox      {tmp_path}"
-    assert "THERE IS NO SUCH FOLDER" in inbox_line(tmp_path / "inbxo")
+    for name, is_made in {"inbxo": False, "home/inbox": True}.items():
+        settings = Settings.load(tmp_path / "home", inbox=tmp_path / name)
+        make_folders(settings)
+        assert ("THERE IS NO SUCH FOLDER" not in inbox_line(settings.inbox)) == is_made

@@ -141,10 +141,7 @@ def _views_changed(connection: duckdb.DuckDBPyConnection) -> bool:
 
     A macro keeps it: to call one takes half a millisecond, and to look for a comment lists all views, for seven.
     """
-    try:
-        return connection.execute(f"SELECT {KEPT_SHA256}()").fetchall() != [(_views_sha256(),)]
-    except duckdb.CatalogException:  # as of an earlier version
-        return True
+    return connection.execute(f"SELECT {KEPT_SHA256}()").fetchall() != [(_views_sha256(),)]
 
 
 def renew_frames_view(connection: duckdb.DuckDBPyConnection) -> None:

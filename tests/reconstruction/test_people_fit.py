@@ -17,7 +17,7 @@ from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observed_track import ObservedTrack
-from biopose.reconstruction.people_fit import FitModels, _expected_up, _notes, fit_people
+from biopose.reconstruction.people_fit import FitModels, _notes, fit_people
 from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -154,16 +154,6 @@ def test_equal_athletes_share_one_body(models: FitModels) -> None:
     models.scale_skeletons([Athlete(1.7654), Athlete(1.7654)])
     Athlete(1.7654).body_with_skeleton(models.body, models.skeleton)
     assert _body_with_skeleton.cache_info().misses == made + 1
-
-
-@pytest.mark.parametrize(("pitch_deg", "expected_deg"), [(0, 0), (-10, -14.5), (6, 8.7), (-40, -48), (-88, -90)])
-def test_a_camera_looks_down_more_steeply_than_the_lifter_finds(pitch_deg: float, expected_deg: float) -> None:
-    pitch, roll, expected = np.radians([pitch_deg, 7, expected_deg])
-    lifted, up = (
-        np.array([np.cos(angle) * np.sin(roll), -np.cos(angle) * np.cos(roll), np.sin(angle)])
-        for angle in (pitch, expected)
-    )
-    np.testing.assert_allclose(_expected_up(lifted), up, atol=1e-12)
 
 
 def test_athletes_are_needed(models: FitModels) -> None:

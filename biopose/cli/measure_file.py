@@ -121,7 +121,8 @@ def _recognised(quality: Path) -> list[str]:
     from biopose.analysis.activity_recognition import recognition_sentence
 
     whose = f"{quality.parent.name.replace('_', ' ')}: " if quality.parent.name.startswith("person_") else ""
-    sentence = recognition_sentence(pq.read_table(quality))
+    with pq.ParquetFile(quality) as file:  # `read_table` would load what reads data sets: a tenth of a second
+        sentence = recognition_sentence(file.read())
     return [f"  {whose}{sentence}"] if sentence else []
 
 
@@ -161,8 +162,9 @@ def measure_file(
     loaded = models or Models.load(METHODS[method], threads=threads)
     measurement = measure(trial, models=loaded, progress=shown)
     versions = loaded.files.versions()
-    del loaded  # the overlay needs as much memory as they do
-    return_freed_memory()
+    del loaded
+    if overlay:  # it needs as much memory as they did
+        return_freed_memory()
     done = 0
 
     def drawn(frames: int) -> None:
@@ -192,6 +194,7 @@ def _load_renderer_beside() -> None:
     """Load VTK, and prepare the mesh that is drawn, while people are fitted; once."""
 
     def load() -> None:
+        return_freed_memory()  # of the images and networks before it, or both would be held
         with suppress(Exception):  # is raised again where it draws
             import_module("biopose.rendering.overlay")
             import_module("biopose.rendering.posed_mesh").drawn_mesh(Body.load())

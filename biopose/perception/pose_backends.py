@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import ModelError
 from biopose.perception.backends import is_cpu
-from biopose.perception.csp_layers import on_device, with_packed_convolutions
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.csp_layers import in_one_call, on_device, with_packed_convolutions
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import KEYPOINT_WEIGHTS
@@ -90,13 +91,34 @@ class TorchPose:
         if bfloat16:
             self._network.in_bfloat16()
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device, self._threads = device, threads
+        self._pass: Callable[[Tensor], PoseOutput] = self._network
         if bfloat16 and is_cpu(device):
             with_packed_convolutions(self._network)
-        self._device, self._threads = device, threads
+            one_crop = torch.zeros(1, 3, HEIGHT_PX, WIDTH_PX).to(memory_format=torch.channels_last)
+            with torch_threads(threads):
+                in_tensors = in_one_call(_InTensors(self._network), one_crop)
+            self._pass = lambda crops: _pose_output(*in_tensors(crops))
 
     @torch.no_grad()  # not inference_mode: layers that learn may follow the features
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores and feature maps, on the device."""
         with torch_threads(self._threads):
-            output: PoseOutput = self._network(crops.to(device=self._device, memory_format=torch.channels_last))
-        return output
+            return self._pass(crops.to(device=self._device, memory_format=torch.channels_last))
+
+
+class _InTensors(nn.Module):
+    """The network with its output as tensors alone."""
+
+    def __init__(self, network: RtmPose) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Normalised crops (N, 3, 256, 192) -> scores along x and y, maps."""
+        output: PoseOutput = self.network(crops)
+        return (output.x_scores, output.y_scores, *output.maps)
+
+
+def _pose_output(x_scores: Tensor, y_scores: Tensor, *maps: Tensor) -> PoseOutput:
+    return PoseOutput(x_scores, y_scores, maps)

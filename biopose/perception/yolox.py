@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from biopose.io.checkpoint import WithoutInitialisation
-from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, in_bfloat16, on_device
+from biopose.perception.backends import is_cpu
+from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, in_bfloat16, in_one_call, on_device
 from biopose.skeleton.threads import torch_threads
 
 STEM_CHANNELS = 4 * 3  # of interleaved images
@@ -182,10 +183,15 @@ class YoloxDetector:
     Args:
         network: on its device.
         threads: that share one pass on the CPU; None leaves torch its own number.
+        in_call: whether a pass is to be one call of torch's, as `in_one_call` has it.
     """
 
-    def __init__(self, network: YoloxTiny, *, threads: int | None = None) -> None:
+    def __init__(self, network: YoloxTiny, *, threads: int | None = None, in_call: bool = False) -> None:
         self.network, self.threads = network, threads
+        self._pass: Callable[[Tensor], Tensor] = network
+        if in_call:
+            with torch_threads(threads):
+                self._pass = in_one_call(lambda images: network(images), torch.zeros(1, 3, max(STRIDES), max(STRIDES)))
 
     @classmethod
     def load(
@@ -195,8 +201,8 @@ class YoloxDetector:
         network = on_device(YoloxTiny.load(path), device)
         if bfloat16:
             network.in_bfloat16()
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(network, threads=threads)
+        network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network, threads=threads, in_call=bfloat16 and is_cpu(device))
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> list[NDArray[np.float32]]:
@@ -204,7 +210,7 @@ class YoloxDetector:
         device = next(self.network.parameters()).device
         images = images.to(device=device, memory_format=torch.channels_last)
         with torch_threads(self.threads):
-            boxes = self.network(images).cpu().numpy()
+            boxes = self._pass(images).cpu().numpy()
         return [one_a_person(of_image) for of_image in boxes]
 
 

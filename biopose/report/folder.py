@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -95,11 +96,13 @@ def write_outputs(
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
     with all_or_nothing(out) as folder, _people_beside() as beside:
+        in_turn = Lock()
         written = [
             beside.submit(
                 _write_person,
                 one,
                 (folder / own[0]).parent,
+                in_turn=in_turn,
                 activity=activity,
                 cross_check_frames=cross_check_frames,
                 settings=settings,
@@ -180,14 +183,20 @@ def _write_person(
     one: PersonMeasurement,
     folder: Path,
     *,
+    in_turn: Lock,
     activity: str,
     cross_check_frames: int,
     settings: Mapping[str, Any],
     versions: Mapping[str, Any],
 ) -> tuple[TrialAnalysis, Plots]:
-    """Write a person's files; the plots are made while OpenSim solves frames in a process of its own."""
+    """Write a person's files; the plots are made while OpenSim solves frames in a process of its own.
+
+    Trials are written in turn, since writing a model holds the interpreter: the first person's frames are then solved
+    while the next one's files are written.
+    """
     folder.mkdir(exist_ok=True)
-    write_trial(one, folder, settings=settings, versions=versions)
+    with in_turn:
+        write_trial(one, folder, settings=settings, versions=versions)
     with ThreadPoolExecutor(1) as beside:
         plots = beside.submit(Plots.of, one)
         analysis = analyse_trial(folder, activity=activity, cross_check_frames=cross_check_frames)

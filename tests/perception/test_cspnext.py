@@ -8,7 +8,9 @@ from biopose.perception.crops import cut_people, normalised
 from biopose.perception.csp_layers import SpatialPyramid, with_packed_convolutions
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
+from biopose.perception.pose_backends import TorchPose
 from biopose.perception.published_networks import KEYPOINT_WEIGHTS
+from biopose.skeleton.threads import one_torch_thread
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
@@ -57,6 +59,21 @@ def test_packed_weights_give_the_same_scores_and_maps(crops: torch.Tensor) -> No
                 strict=True,
             )
             assert all(torch.allclose(a, b, rtol=2**-7, atol=2**-7) for a, b in parts)  # digits of bfloat16
+
+
+@needs_networks
+def test_a_pass_in_one_call_gives_what_its_layers_do_to_the_bit(crops: torch.Tensor) -> None:
+    network = RtmPose.load(weights_path(KEYPOINT_WEIGHTS)).in_bfloat16()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with_packed_convolutions(network)
+    in_one = TorchPose(threads=1, bfloat16=True)
+    for count in (len(crops), 1):
+        ours = in_one(crops[:count])
+        with torch.no_grad(), one_torch_thread():
+            layers = network(crops[:count].to(memory_format=torch.channels_last))
+        assert torch.equal(ours.x_scores, layers.x_scores)
+        assert torch.equal(ours.y_scores, layers.y_scores)
+        assert all(map(torch.equal, ours.maps, layers.maps))
 
 
 @pytest.mark.parametrize("size", [(256, 192), (64, 96), (32, 32)])

@@ -7,6 +7,7 @@ from biopose.perception.detector import letterboxed
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import DETECTOR_WEIGHTS
 from biopose.perception.yolox import YoloxDetector, YoloxTiny, one_a_person
+from biopose.skeleton.threads import one_torch_thread
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
@@ -36,6 +37,16 @@ def test_the_rectangle_about_an_image_has_the_boxes_of_the_square() -> None:
         assert letterbox.shape == (3, 256, 416)
         (wide,), (whole,) = detector(letterbox[None]), detector(square(letterbox)[None])
         assert np.abs(wide[:2] - whole[:2]).max() < 5.0  # of 110 pixels
+
+
+@needs_networks
+def test_a_pass_in_one_call_gives_what_its_layers_do_to_the_bit_whatever_the_size() -> None:
+    detector = YoloxDetector.load(weights_path(DETECTOR_WEIGHTS), device="cpu", threads=1, bfloat16=True)
+    letterbox = letterboxed(frames_of_two_people()[0])
+    for images in (letterbox[None], square(letterbox)[None]):
+        with torch.inference_mode(), one_torch_thread():
+            layers = detector.network(images.to(memory_format=torch.channels_last))[0].numpy()
+        assert np.array_equal(detector(images)[0], one_a_person(layers))
 
 
 def test_any_size_divisible_by_32_and_any_batch() -> None:

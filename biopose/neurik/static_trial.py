@@ -15,6 +15,8 @@ from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.recording_solver import MIN_MARKERS
+from biopose.skeleton.marker_names import some
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import Scaling, scale_to_markers
 from biopose.skeleton.standing import Standing, standing_still
@@ -67,8 +69,12 @@ def static_scaling(static: MarkerTrajectories) -> StaticScaling:
         ModelError: too few of the named markers, a body of another size, or nobody stands still.
     """
     known = [name for name in static.names if name in MARKERS]
-    if not known:
-        raise ModelError("has none of the markers that BioPose names; names must be the same to the letter")
+    if len(known) < MIN_MARKERS:
+        raise ModelError(
+            f"has {', '.join(known) or 'none'} of the markers that BioPose names, {some(tuple(MARKERS), shown=4)}; at "
+            f"least {MIN_MARKERS} are needed, named to the letter: rename yours, or use a model that has them "
+            "(`biopose scale --model`, then `biopose ik --model`)"
+        )
     if np.isnan(static.select(known).positions_m).any(axis=-1).all():
         raise ModelError(f"has the markers {', '.join(known)} in no frame")
     standing = standing_still(static.select(known))

@@ -145,10 +145,13 @@ def test_a_standing_trial_tells_where_the_markers_sit(
 
 
 def test_a_standing_trial_of_other_markers_is_named(recording: MarkerTrajectories, trial: Path, tmp_path: Path) -> None:
-    names = tuple(f"his_{name}" for name in recording.names)
-    static = written(replace(recording, names=names), tmp_path / "static.trc")
-    with pytest.raises(ModelError, match=r"static\.trc: has none of the markers that BioPose names"):
-        predicted(trial, tmp_path / "q.mot", static=static)
+    for kept, found in (((), "none"), (("C7",), "C7")):
+        names = tuple(name if name in kept else f"his_{name}" for name in recording.names)
+        static = written(replace(recording, names=names), tmp_path / "static.trc")
+        with pytest.raises(
+            ModelError, match=rf"static\.trc: has {found} of the markers that BioPose names.*rename yours"
+        ):
+            predicted(trial, tmp_path / "q.mot", static=static)
 
 
 def test_the_json_has_everything(trial: Path, tmp_path: Path) -> None:

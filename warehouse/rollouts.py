@@ -156,9 +156,10 @@ measured AS (
 of_stages AS (
     SELECT
         release_run.release_id, release_run.trial_id, stage, processor_s, wall_s,
-        (run.video_sha256, run.first_time_s, run.last_time_s) AS part
+        (video_sha256, start_s, end_s) AS part  -- whoever is measured in it, and in whichever of its frames
     FROM release_run
     JOIN run USING (run_number)
+    JOIN trial_manifest ON trial_manifest.trial_id = run.trial_id
     JOIN run_cost USING (run_number)
     WHERE release_run.release_id IN ($candidate, $champion) AND release_run.trial_id IN (FROM sampled)
 ),

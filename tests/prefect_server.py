@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from filelock import FileLock
 
@@ -36,14 +37,14 @@ def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
 def shared_prefect_server(folder: Path) -> Iterator[dict[str, str]]:
     """The same server for all processes that are given the folder: the first one serves, until no other needs it.
 
-    One that nobody uses takes a sixtieth of a core.
+    One that nobody uses takes a sixtieth of a core. Each has a home of its own: the last one may not have ended yet.
     """
     record, turn = folder / "prefect.json", FileLock(folder / "prefect.lock")
     with ExitStack() as own, (folder / "prefect.users").open("a") as users:
         with turn:
             is_first = not record.exists()
             if is_first:
-                variables = own.enter_context(prefect_server(Settings.load(folder / "prefect")))
+                variables = own.enter_context(prefect_server(Settings.load(mkdtemp(prefix="prefect-", dir=folder))))
                 record.write_text(json.dumps(variables))
             else:
                 variables = json.loads(record.read_text())

@@ -255,10 +255,10 @@ def _check_only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _check_no_table_as_column(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> None:
     """DuckDB takes a table's name in place of a column for its whole rows: `SELECT trial FROM trial`."""
     rows = {name: type_ for name, type_ in zip(relation.columns, relation.types, strict=True) if type_.id == "struct"}
-    named = "SELECT table_name FROM information_schema.tables WHERE table_name = ?"
+    of_table = "SELECT column_name FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position"
     for name, type_ in rows.items():
-        if connection.execute(named, [name]).fetchone():
-            columns = [column for column, _ in type_.children]
+        columns = [column for column, _ in type_.children]
+        if columns == [column for (column,) in connection.execute(of_table, [name]).fetchall()]:
             first = suggestion(f"{name}_id", columns)
             raise QueryError(f"{name} is a table, not a column; {first}; SELECT * has all: {', '.join(columns)}")
 

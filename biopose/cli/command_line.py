@@ -51,6 +51,8 @@ def _place_of(path: Path) -> str:
         names = get_close_matches(sought.name, [entry.name for entry in sought.parent.iterdir()], n=3)
     except OSError:  # a folder that may not be read, or a name that is too long: click says what it can
         return ""
+    if sought.exists():
+        return f": {sought} is no folder"
     what = "" if sought == Path.cwd() / path else f": there is no {sought.name}"
     return f"{what} in {sought.parent}" + (f"; nearest: {', '.join(names)}" if names else "")
 

@@ -8,6 +8,7 @@ more, and an image that was coded twice by 0.6 to 10. Who comes to rest slows do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -195,8 +196,8 @@ def frozen_stretches(time_s: Floats, change: Floats) -> list[tuple[int, int]]:
     """
     if not np.isfinite(change).any() or _pattern(change) is not None:
         return []
-    window = max(1, round(MOTION_S / float(np.median(np.diff(time_s)))))
-    shortest = window * max(1, round(FROZEN_S / MOTION_S))
+    interval_s = float(np.median(np.diff(time_s)))
+    window, shortest = max(1, round(MOTION_S / interval_s)), math.ceil(FROZEN_S / interval_s - 1e-3)
     known = np.where(np.isnan(change), np.inf, change)
     begins, ends = (_abrupt_stops(values, window, shortest) for values in (known, known[::-1]))
     lasts = [(len(known) - 1 - back, behind) for back, behind in ends[::-1]]

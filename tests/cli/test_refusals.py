@@ -180,6 +180,8 @@ def test_a_missing_file(person: SyntheticPerson, tmp_path: Path) -> None:
     assert_refused(missing, f"jump1.trc' does not exist in {tmp_path}; nearest: jump_1.trc", exit_code=2)
     missing = ik_of(person, tmp_path, markers=tmp_path / "monday" / "jump1.trc")
     assert_refused(missing, f"jump1.trc' does not exist: there is no monday in {tmp_path}", exit_code=2)
+    missing = ik_of(person, tmp_path, markers=tmp_path / "jump_1.trc" / "jump1.trc")
+    assert_refused(missing, f"jump1.trc' does not exist: {tmp_path / 'jump_1.trc'} is no folder", exit_code=2)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,14 @@ def test_a_frozen_stretch_and_single_repeats_are_counted_and_placed() -> None:
     assert "the longest stretch, 4 frames, begins at 0.42 s" in note
 
 
+@pytest.mark.parametrize(("rate_hz", "frames"), [(15, 2), (20, 2), (24, 3), (30, 3), (50, 5), (240, 24)])
+def test_a_picture_is_frozen_from_a_tenth_of_a_second_on_at_any_frame_rate(rate_hz: int, frames: int) -> None:
+    for repeats, found in ((frames, [(20, 19 + frames)]), (frames - 1, [])):
+        change = np.full(60, 30.0)
+        change[20 : 20 + repeats] = 0.02
+        assert frozen_stretches(np.arange(60) / rate_hz, change) == found
+
+
 def test_who_stands_still_between_cuts_is_not_frozen() -> None:
     still, time_s = np.full(40, 0.02), np.arange(40) / 30
     still[[0, 10, 30]] = np.nan, 90.0, 80.0

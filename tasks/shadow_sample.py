@@ -165,11 +165,11 @@ class _Spent:
 
 def _seconds(trials: Sequence[StoredTrial], shared: Callable[[StoredTrial], Collection[str]]) -> dict[str, float]:
     """By trial, processor seconds of what is not shared: recorded, else by its frames as the others took."""
-    known = {
-        one.trial_id: sum(one.stages_s[stage] for stage in one.stages_s.keys() - set(shared(one)))
-        for one in trials
-        if one.stages_s is not None
-    }
+    known = {}
+    for one in trials:
+        if one.stages_s is not None:
+            kept = shared(one)
+            known[one.trial_id] = sum(seconds for stage, seconds in one.stages_s.items() if stage not in kept)
     if not known:
         raise ReleaseError(
             "a budget in minutes needs the processor time of stored trials, and none was recorded: they were measured "

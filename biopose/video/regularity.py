@@ -242,7 +242,7 @@ def _of_windows(change: Floats, window: int) -> Floats:
 
 
 def _windows(values: Floats, window: int) -> Floats:
-    """(T - window + 1, window) those of at least as many values as one has."""
+    """(T - window + 1, window) of values (T,), of which there are at least as many as in one window."""
     return np.lib.stride_tricks.sliding_window_view(values, window)
 
 

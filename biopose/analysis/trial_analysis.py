@@ -98,16 +98,17 @@ def analyse_trial(
         if doubt:
             events, cycles, metrics = [], [], withheld(metrics, reason=f"It is {doubt}.")
             recognised.append(QualityMetric(CONTRADICTED, 1.0, "1"))
-        _write(folder / KINEMATICS, kinematics)
-        _write(folder / EVENTS, events_table(events))
-        _write(folder / METRICS, metrics_table(metrics))
-        _write(folder / CYCLES, cycles_table(cycles))
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
             if check
             else marker_quality_metrics(motion, moments)
         )
-    _write(folder / QUALITY, quality_table(quality + recognised))
+    quality += recognised
+    _write(folder / KINEMATICS, kinematics)
+    _write(folder / EVENTS, events_table(events))
+    _write(folder / METRICS, metrics_table(metrics))
+    _write(folder / QUALITY, quality_table(quality))
+    _write(folder / CYCLES, cycles_table(cycles))
     notes = [*(moments.notes() if moments else ()), *([f"ACTIVITY: {doubt}"] if doubt else ())]
     return TrialAnalysis(events, metrics, quality, notes)
 

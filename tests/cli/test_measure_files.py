@@ -71,7 +71,7 @@ def test_a_height_that_is_not_given_is_asked_for_once_on_a_terminal_alone(tmp_pa
     os.close(terminal)
     os.close(here)
     assert done.stderr.count("Height in metres") == 2
-    assert "178.0 is not in the range" in done.stderr
+    assert "178: expected metres, 0.5 to 2.6; centimetres? then it is 1.78" in done.stderr
     assert done.returncode == 1
     assert [line.split()[1] for line in done.stdout.splitlines()[1:3]] == ["failed", "failed"]
 

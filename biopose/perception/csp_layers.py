@@ -79,10 +79,10 @@ def in_one_call(network: Callable[[Tensor], Any], example: Tensor) -> Callable[[
     """A network, without gradients, whose pass is one call of torch's: the same to the bit.
 
     Layer by layer, each of some 200 calls in a pass waits for Python's lock: beside one thread that computes in Python
-    a pass took 16 times as long, in one call 1.4 times; two passes beside each other kept two cores 83 % busy, in one
-    call 94 %. Without Python between layers a pass takes 3 % (keypoints) to 10 % (detector) less processor time, too.
-    Torch calls this interface deprecated; of those that it names instead, one needs a compiler where it runs, and the
-    other goes layer by layer.
+    a pass took 16 to 28 times as long, in one call 1.4 times (findings/torch-pass-beside-python.sh); two passes beside
+    each other kept two cores 83 % busy, in one call 94 %. Without Python between layers a pass takes 3 % (keypoints) to
+    10 % (detector) less processor time, too. Torch calls this interface deprecated; of those that it names instead, one
+    needs a compiler where it runs, and the other goes layer by layer.
 
     Args:
         network: from one tensor to tensors; its shape may decide about no branch. A function is traced in a quarter of

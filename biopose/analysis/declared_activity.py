@@ -2,7 +2,7 @@
 
 Such a trial has kinematics alone: no events and no cycles, and metrics that are null with the reason, those of angles,
 too, since the activity sets their low-pass filter's cut-off. Throws and kicks are not tested, as other motion may
-surround them, nor are activities of one kind told apart: a sprint begins as a run, and a drop jump's drop may not
+surround them, and kindred activities are not distinguished: a sprint begins as a run, and a drop jump's drop may not
 be recorded.
 """
 

@@ -162,17 +162,17 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    skeleton, trajectories, not_shown = _recording(
-        markers,
-        model,
-        up=up,
-        units=units,
-        subject=subject,
-        body_model=body_model,
-        static=static,
-        model_out=model_out,
-        keypoints=keypoints,
-    )
+    not_shown: tuple[str, ...] = ()
+    if keypoints is not None:
+        of_keypoints = read_keypoints(markers, keypoints, up=up, units=units, subject=subject, model_out=model_out)
+        skeleton, trajectories, not_shown = of_keypoints.skeleton, of_keypoints.markers, of_keypoints.held
+    elif model is None or holds_poses_alone(markers):
+        skeleton, trajectories = read_segments(markers, model, up=up, units=units, static=static, model_out=model_out)
+    else:
+        skeleton = read_osim(model)
+        trajectories = read_recording(
+            markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
+        )
     files = {"marker_file": markers, "output_motion_file": out} | ({"model_file": model} if model else {})
     setup = applied_setup(weights, skeleton, trajectories, solver=solver, **files)
     progress.length = len(setup.trajectories.time_s)
@@ -214,31 +214,6 @@ def solve_files(
         handedness=found.handedness,
         away_from_best_fit=found.away_from_best_fit,
     )
-
-
-def _recording(
-    markers: Path,
-    model: Path | None,
-    *,
-    up: UpAxis,
-    units: LengthUnit | None,
-    subject: str | None,
-    body_model: Path | None,
-    static: Path | None,
-    model_out: Path | None,
-    keypoints: KeypointNames | None,
-) -> tuple[Skeleton, MarkerTrajectories, tuple[str, ...]]:
-    """The model, the markers to be solved on it, and the coordinates that these do not show; see `solve_files`."""
-    if keypoints is not None:
-        found = read_keypoints(markers, keypoints, up=up, units=units, subject=subject, model_out=model_out)
-        return found.skeleton, found.markers, found.held
-    if model is None or holds_poses_alone(markers):
-        return *read_segments(markers, model, up=up, units=units, static=static, model_out=model_out), ()
-    skeleton = read_osim(model)
-    trajectories = read_recording(
-        markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
-    )
-    return skeleton, trajectories, ()
 
 
 def write_deviations(path: Path, sd: CoordinateTrajectories, *, rotational: Collection[str]) -> None:

@@ -14,6 +14,8 @@ heights of all floors and of 11 stairs. Of the seven that err by more than 0.1 m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,43 +32,49 @@ NOTED_SD_M = 0.06  # of a height, from which there is a note
 RANGE_SHARE = 0.5  # of the range of heights at which feet rest, then: standard deviation of the ground's
 
 
-def height_sd_m(person: Footing, ground: Ground, *, up_camera: Floats) -> float:
-    """Standard deviation of a person's height over the ground, mean over a clip; NaN of who never rests a foot.
+@dataclass(frozen=True)
+class HeightOverGround:
+    """How well a person's height over the ground is known.
 
-    Args:
-        person: where their feet rest, two points a foot.
-        ground: that was found.
-        up_camera: (3,) direction of up that was expected, of unit length.
+    Attributes:
+        sd_m: its standard deviation, mean over a clip; NaN of who never rests a foot.
+        notes: a sentence where the ground is not known well.
     """
-    contacts = person.contacts
-    if not contacts.there.any():
-        return float("nan")
-    of_plane_m = np.sqrt(np.mean(ground.height_sd_m(contacts.points_m.mean(axis=1)) ** 2))
-    range_m = np.ptp(_rests_m(contacts, up_camera)) if _is_uneven(contacts, ground) else 0.0
-    return float(np.linalg.norm([HEIGHT_SD_M, of_plane_m, RANGE_SHARE * range_m]))
+
+    sd_m: float
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, person: Footing, ground: Ground, *, up_camera: Floats) -> HeightOverGround:
+        """That of a person.
+
+        Args:
+            person: where their feet rest, two points a foot.
+            ground: that was found.
+            up_camera: (3,) direction of up that was expected, of unit length.
+        """
+        contacts = person.contacts
+        if not contacts.there.any():
+            return cls(float("nan"))
+        of_plane_m = np.sqrt(np.mean(ground.height_sd_m(contacts.points_m.mean(axis=1)) ** 2))
+        is_uneven = _is_uneven(contacts, ground)
+        range_m = np.ptp(_rests_m(contacts, up_camera)) if is_uneven else 0.0
+        sd_m = float(np.linalg.norm([HEIGHT_SD_M, of_plane_m, RANGE_SHARE * range_m]))
+        is_noted = is_uneven and sd_m >= NOTED_SD_M
+        return cls(sd_m, (_sentence(person.person, ground, up_camera, sd_m),) if is_noted else ())
 
 
-def uneven_ground_notes(person: Footing, ground: Ground, *, up_camera: Floats) -> tuple[str, ...]:
-    """A sentence where the ground is not known well.
-
-    Args:
-        person: as of `height_sd_m`.
-        ground: likewise.
-        up_camera: likewise.
-    """
-    sd_m = height_sd_m(person, ground, up_camera=up_camera)
-    if not (_is_uneven(person.contacts, ground) and sd_m >= NOTED_SD_M):
-        return ()
+def _sentence(person: int, ground: Ground, up_camera: Floats, sd_m: float) -> str:
     tilt_deg = np.degrees(np.arccos(np.clip(ground.up_camera @ up_camera, -1.0, 1.0)))
     what = (
         f"The ground is tilted by {tilt_deg:.0f} degrees against what people's posture tells of the vertical"
         if ground.tilt_sds > TILT_SDS
-        else f"The feet of person {person.person} do not rest on the ground that was found"
+        else f"The feet of person {person} do not rest on the ground that was found"
     )
     return (
         f"{what}: there are steps or a slope along the view, or steps lower than {LEAST_STEP_M:.2f} m, or the camera "
-        f"looks down more steeply than it seems. Heights of person {person.person} over the ground have a standard "
-        f"deviation of {sd_m:.2f} m; a view from the side shows steps.",
+        f"looks down more steeply than it seems. Heights of person {person} over the ground have a standard deviation "
+        f"of {sd_m:.2f} m; a view from the side shows steps."
     )
 
 

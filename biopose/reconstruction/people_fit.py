@@ -29,7 +29,7 @@ from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
 from biopose.reconstruction.common_floor import Footing, floor_notes, unseen_ground_notes
 from biopose.reconstruction.fit_options import FitWeights, SolverOptions
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson
-from biopose.reconstruction.height_over_ground import height_sd_m, uneven_ground_notes
+from biopose.reconstruction.height_over_ground import HeightOverGround
 from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover_mesh
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observations import MID_HIP
@@ -170,6 +170,7 @@ def fit_people(
     if stands and len(fits) > 1:
         of_floor = floor_notes(footings, vertical=_vertical(footings, [fit[2] for fit in fits]))
     unseen = unseen_ground_notes(footings, ground) if stands else {}
+    heights = [HeightOverGround.of(one, ground, up_camera=expected_up) for one in footings]
     return [
         FittedPerson(
             track=track,
@@ -179,14 +180,14 @@ def fit_people(
             motion=motion,
             T_camera_world=T,
             keypoint_sd_m=observed.observations.lifted_sd_m.double().numpy(),
-            height_sd_m=height_sd_m(footing, ground, up_camera=expected_up),
+            height_sd_m=height.sd_m,
             notes=all_notes
             + of_floor.get(track.person, ())
             + unseen.get(track.person, ())
-            + uneven_ground_notes(footing, ground, up_camera=expected_up)
+            + height.notes
             + limits_of_view(track),
         )
-        for track, (athlete, observed, motion), footing in zip(tracks, fits, footings, strict=True)
+        for track, (athlete, observed, motion), height in zip(tracks, fits, heights, strict=True)
     ]
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from biopose.camera.ground import Contacts, ground_from_contacts
 from biopose.reconstruction.common_floor import Footing
-from biopose.reconstruction.height_over_ground import height_sd_m, uneven_ground_notes
+from biopose.reconstruction.height_over_ground import HeightOverGround
 from tests.camera.test_ground import on_plane, tilted
 
 UP = tilted(-6, 0)  # of a camera that looks down a little
@@ -26,8 +26,8 @@ def walk(heights_m: NDArray[np.float64], *, sideways: bool = False) -> Footing:
 
 def measured(person: Footing) -> tuple[float, tuple[str, ...]]:
     ground = ground_from_contacts([person.contacts], up_camera=UP, pitch_sd_deg=5.0, roll_sd_deg=1.0)
-    sd_m = height_sd_m(person, ground, up_camera=UP)
-    return sd_m, uneven_ground_notes(person, ground, up_camera=UP)
+    found = HeightOverGround.of(person, ground, up_camera=UP)
+    return found.sd_m, found.notes
 
 
 @pytest.mark.parametrize("sideways", [True, False], ids=["across", "along"])
@@ -61,5 +61,6 @@ def test_the_heights_of_who_never_rests_are_not_known() -> None:
     person = walk(np.zeros(4))
     flying = Footing(2, 1.7, Contacts(person.contacts.points_m, np.zeros((60, 4)), person.contacts.time_s))
     ground = ground_from_contacts([person.contacts], up_camera=UP, pitch_sd_deg=5, roll_sd_deg=1)
-    assert np.isnan(height_sd_m(flying, ground, up_camera=UP))
-    assert uneven_ground_notes(flying, ground, up_camera=UP) == ()
+    found = HeightOverGround.of(flying, ground, up_camera=UP)
+    assert np.isnan(found.sd_m)
+    assert found.notes == ()
